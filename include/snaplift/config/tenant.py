@@ -1,0 +1,290 @@
+"""What ``config/tenants/<tenant>.yaml`` says."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, Discriminator, Field, StringConstraints, Tag, model_validator
+
+from snaplift.config.errors import Misplaced
+from snaplift.config.fields import (
+    ContainerName,
+    Duration,
+    EnvironmentName,
+    OneLine,
+    Parameter,
+    PlatformName,
+    TenantName,
+    UrlPath,
+    VariableName,
+    Words,
+    matching,
+)
+from snaplift.config.platform import Strict
+from snaplift.config.service import (
+    Container,
+    DatabaseVariables,
+    DeploymentSettings,
+    HealthCheck,
+    Service,
+    ServiceOverrides,
+)
+
+# One place to import a tenant's sections from.
+__all__ = [
+    "Adapt",
+    "AdaptCommand",
+    "AdaptSql",
+    "Approval",
+    "Command",
+    "Container",
+    "Database",
+    "DatabaseOverrides",
+    "DatabaseVariables",
+    "DeploymentSettings",
+    "Environment",
+    "HealthCheck",
+    "Nightly",
+    "Retention",
+    "Service",
+    "ServiceOverrides",
+    "Smoke",
+    "SmokeHttp",
+    "SmokeSql",
+    "Tenant",
+]
+
+InstanceClass = Annotated[str, matching(r"db\.[a-z0-9-]+\.[a-z0-9]+", "an instance class, like db.t4g.micro")]
+Storage = Annotated[int, Field(ge=20, le=65_536)]
+ParameterName = Annotated[str, matching(r"[a-z][a-z0-9_]*", "an engine parameter, like max_connections")]
+
+
+class Database(Strict):
+    """The tenant's database, as the first environment's is made; the others come from snapshots of it."""
+
+    engine: Literal["mariadb", "mysql"] = "mariadb"
+    """Which database server."""
+    version: Annotated[str, matching(r"[0-9]+(\.[0-9]+)+", 'a version in quotes, like "10.11"')] = "10.11"
+    """Its version; in quotes, since 10.10 without them is the number 10.1."""
+    name: Annotated[
+        str, matching(r"[A-Za-z][A-Za-z0-9_]{0,63}", "a letter, then up to 63 letters, digits, underscores")
+    ]
+    """The schema."""
+    instance_class: InstanceClass = "db.t4g.micro"
+    storage: Storage = 20
+    """GB; never less than the snapshot's."""
+    multi_az: bool = False
+    """Whether a standby is kept in another zone."""
+    parameters: dict[ParameterName, Parameter] = Field(default_factory=dict)
+    """Over the engine's parameter group."""
+
+    @property
+    def family(self) -> str:
+        """The parameter group family that the engine's version belongs to."""
+        return self.engine + ".".join(self.version.split(".")[:2])
+
+
+class DatabaseOverrides(Strict):
+    """What an environment's database has otherwise."""
+
+    instance_class: InstanceClass | None = None
+    storage: Storage | None = None
+    multi_az: bool | None = None
+    parameters: dict[ParameterName, Parameter] | None = None
+
+
+class Command(Strict):
+    """A command of the tenant's image, run as a one-off task of the candidate revision; 0 is success."""
+
+    command: Words
+    """Arguments to the image's entrypoint."""
+    container: ContainerName | None = None
+    """None: the service's entry."""
+    environment: dict[VariableName, str] = Field(default_factory=dict)
+    """Beside the container's own; placeholders as there, and ``${source_urls}``."""
+    timeout: Duration = timedelta(minutes=15)
+    """When it is stopped and has failed."""
+
+
+class AdaptSql(Strict):
+    """Statements that make a copy this environment's own, run as the database's master user."""
+
+    sql: Words
+    """One statement each; ``%(site_url)s`` and the environment's variables are bound, a literal % is doubled."""
+    repeatable: bool = False
+    """Whether running them a second time does no harm; otherwise an interrupted adapt starts from a new restore."""
+
+
+class AdaptCommand(Command):
+    """A command that makes a copy this environment's own."""
+
+    repeatable: bool = False
+
+
+class SmokeSql(Strict):
+    """A question to the candidate's database: one row with one number."""
+
+    sql: Annotated[str, StringConstraints(min_length=1)]
+    at_least: int = 1
+    """The least number that is good."""
+
+
+class SmokeHttp(Strict):
+    """A request to a task of the candidate that no load balancer knows yet."""
+
+    path: UrlPath = "/"
+    status: Annotated[int, Field(ge=200, le=499)] = 200
+    """What it must answer with."""
+    contains: str | None = None
+    """``${site_url}`` and the environment's variables are put in."""
+    timeout: Duration = timedelta(minutes=2)
+    """How long the task may take until it answers so."""
+
+
+def _kind_of_adapt(value: object) -> str | None:
+    return _kind(value, sql="AdaptSql", command="AdaptCommand")
+
+
+def _kind_of_smoke(value: object) -> str | None:
+    return _kind(value, sql="SmokeSql", command="Command", path="SmokeHttp", status="SmokeHttp", contains="SmokeHttp")
+
+
+def _kind(value: object, **kinds: str) -> str | None:
+    """Tell by its fields which kind of section it is; none: two kinds at once, or nothing of any."""
+    if isinstance(value, BaseModel):
+        return type(value).__name__
+    found = {kind for name, kind in kinds.items() if isinstance(value, dict) and name in value}
+    return found.pop() if len(found) == 1 else None
+
+
+Adapt = Annotated[
+    Annotated[AdaptSql, Tag("AdaptSql")] | Annotated[AdaptCommand, Tag("AdaptCommand")],
+    Discriminator(
+        _kind_of_adapt, custom_error_type="kind", custom_error_message="expected fields with either sql or command"
+    ),
+]
+Smoke = Annotated[
+    Annotated[SmokeSql, Tag("SmokeSql")] | Annotated[SmokeHttp, Tag("SmokeHttp")] | Annotated[Command, Tag("Command")],
+    Discriminator(
+        _kind_of_smoke,
+        custom_error_type="kind",
+        custom_error_message="expected fields with either sql, path or command",
+    ),
+]
+
+
+class Retention(Strict):
+    """What is kept, and for how long."""
+
+    keep_previous: Duration = timedelta(0)
+    """How long the previous database stands after an activation, for an instant rollback."""
+    final_snapshot: bool = True
+    """Whether a database that goes is snapshot first."""
+    snapshots: Annotated[int, Field(ge=1, le=30)] = 3
+    """Releases' snapshots that are kept beside those in use."""
+    log_days: Literal[1, 3, 5, 7, 14, 30, 60, 90, 180, 365] = 30
+    """How long the application's logs are kept."""
+
+
+class Approval(Strict):
+    """A person says yes before anything is made."""
+
+    timeout: Duration = timedelta(hours=12)
+    """No answer until then is a refusal."""
+    users: tuple[str, ...] = ()
+    """Who may answer; none: everybody who may trigger the DAG."""
+
+
+class Environment(Strict):
+    """A stage that the tenant's data passes through."""
+
+    platform: PlatformName
+    """Which platform of platforms.yaml it is on."""
+    promoted_from: Annotated[EnvironmentName | None, Field(alias="from")] = None
+    """None: the first environment, where data is authored."""
+    variables: dict[VariableName, str] = Field(default_factory=dict)
+    """Values of its own, for placeholders: ``${NAME}``, in SQL ``%(NAME)s``."""
+    database: DatabaseOverrides = DatabaseOverrides()
+    """What is otherwise than in the tenant's database."""
+    service: ServiceOverrides = ServiceOverrides()
+    """What is otherwise than in the tenant's service."""
+    retention: Retention | None = None
+    """Instead of the tenant's."""
+    approval: Approval | None = None
+    """Whether a person is asked before a promotion to it; none: nobody is."""
+
+
+class Nightly(Strict):
+    """The scheduled promotion."""
+
+    schedule: OneLine
+    """A cron expression, in the time zone below."""
+    timezone: str = "UTC"
+    """As in the time zone database: Europe/Berlin."""
+    start_within: Duration = timedelta(minutes=60)
+    """A start that comes later than this after its time is skipped."""
+    environments: Annotated[tuple[EnvironmentName, ...], Field(min_length=1)]
+    """One after the other, each only after success."""
+
+
+class Tenant(Strict):
+    """The whole file, with the defaults merged in."""
+
+    tenant: TenantName
+    """Its name, the file's too: short customer name, hyphen, project number (unique among all tenants)."""
+    description: OneLine
+    """What it is, for the people who see its DAGs."""
+    owner: Annotated[str, matching(r"[^\n\r,]+", "one line of text without commas"), StringConstraints(max_length=60)]
+    """Who is asked; shown as the DAG's owner."""
+    tags: tuple[Annotated[str, StringConstraints(min_length=1, max_length=100)], ...] = ()
+    """For Airflow's list of DAGs; 100 characters each, as Airflow allows."""
+    environments: Annotated[dict[EnvironmentName, Environment], Field(min_length=1)]
+    """By name; exactly one has no ``from``."""
+    database: Database
+    service: Service
+    setup: Command | None = None
+    """Fills the first environment's empty database."""
+    adapt: tuple[Adapt, ...] = ()
+    """What makes a copy this environment's own, in this order: ``sql``, or a ``command`` of the candidate's image."""
+    smoke: tuple[Smoke, ...] = ()
+    """What must be true of a candidate before a visitor sees it: ``sql``, a request (``path``) or a ``command``."""
+    retention: Retention = Retention()
+    nightly: Nightly | None = None
+    """None: people promote."""
+
+    @property
+    def first(self) -> str:
+        """The environment where data is authored."""
+        return next(name for name, environment in self.environments.items() if environment.promoted_from is None)
+
+    @model_validator(mode="after")
+    def _environments_form_one_tree(self) -> Self:
+        roots = [name for name, environment in self.environments.items() if environment.promoted_from is None]
+        if len(roots) != 1:
+            raise Misplaced(
+                f"exactly one has no 'from' (where data is authored), not {', '.join(roots) or 'none'}", "environments"
+            )
+        for name in self.environments:
+            seen = [name]
+            while (above := self.environments[seen[-1]].promoted_from) is not None:
+                if above not in self.environments:
+                    raise Misplaced(f"{above!r} is no environment of this tenant", "environments", seen[-1], "from")
+                if above in seen:
+                    circle = " from ".join([*seen, above])
+                    raise Misplaced(f"goes round in a circle: {circle}", "environments", name, "from")
+                seen.append(above)
+        return self
+
+    @model_validator(mode="after")
+    def _nightly_names_environments(self) -> Self:
+        names = self.nightly.environments if self.nightly else ()
+        for index, name in enumerate(names):
+            place = ("nightly", "environments", index)
+            if name not in self.environments:
+                raise Misplaced(f"{name!r} is no environment of this tenant", *place)
+            if self.environments[name].promoted_from is None:
+                raise Misplaced(f"{name!r} is where data is authored: nothing is promoted to it", *place)
+            if name in names[:index]:
+                raise Misplaced(f"{name!r} is said twice", *place)
+        return self
