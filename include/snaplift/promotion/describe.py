@@ -1,0 +1,72 @@
+"""A plan, told to a person."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from snaplift.promotion.plan import Plan
+from snaplift.promotion.pointer import Revision
+from snaplift.promotion.values import site_url
+
+
+def describe(plan: Plan) -> str:
+    """Tell a plan in Markdown."""
+    rows = "\n".join(f"| {what} | {text} |" for what, text in _rows(plan))
+    return f"**{_title(plan)}**\n\n| | |\n|---|---|\n{rows}"
+
+
+def as_text(plan: Plan) -> str:
+    """Tell a plan in lines for a log."""
+    rows = list(_rows(plan))
+    width = max(len(what) for what, _ in rows)
+    return "\n".join([_title(plan), *(f"  {what:<{width}}  {text}" for what, text in rows)])
+
+
+def _title(plan: Plan) -> str:
+    line = headline(plan)
+    return f"{line[0].upper()}{line[1:]}{' (dry run: nothing is made)' if plan.dry_run else ''}"
+
+
+def headline(plan: Plan) -> str:
+    """Tell a plan in one line."""
+    what = {"origin": "make the first database of", "new": "promote a new release to"}.get(plan.mode)
+    return f"{what or f'promote release {plan.release} to'} {plan.name}"
+
+
+def _rows(plan: Plan) -> Iterator[tuple[str, str]]:
+    retention = plan.effective.retention
+    yield "Site", site_url(plan.platforms, plan.tenant, plan.environment)
+    yield "Platform", f"{plan.place.platform} ({plan.place.account}, {plan.place.region})"
+    yield "Release", plan.release or ("named when the lock is held" if plan.source else "none: authored here")
+    if plan.source:
+        yield "Data", _data(plan)
+    yield "Database", f"{plan.database}{'-…' if plan.source and not plan.release else ''}, {plan.storage} GB"
+    for container, image in plan.images.items():
+        yield f"Build of {container}", image
+    yield "Serves now", _serving(plan.before.active)
+    yield "Goes afterwards", _goes(plan, bool(retention.keep_previous))
+    for step, reason in sorted(plan.left_out.items()):
+        yield f"No {step}", reason
+
+
+def _data(plan: Plan) -> str:
+    assert plan.source is not None
+    if plan.mode == "new":
+        return f"snapshot of {plan.source.instance}, taken now"
+    return f"snapshot {plan.snapshot}, which stands"
+
+
+def _serving(active: Revision | None) -> str:
+    if active is None:
+        return "nothing"
+    return f"release {active.release or 'none'}, {active.task_definition.rpartition('/')[2]}"
+
+
+def _goes(plan: Plan, kept: bool) -> str:  # noqa: FBT001  # a word of the sentence, not a switch
+    active = plan.before.active
+    if active is None or active.database is None or active.release is None:
+        return "nothing"
+    if kept:
+        return f"nothing yet: {active.database.name} stays for a rollback"
+    final = ", after a final snapshot" if plan.effective.retention.final_snapshot else ""
+    return f"{active.database.name}{final}"

@@ -1,0 +1,136 @@
+"""What a promotion will do: decided once, shown to people, recorded with the lock, and all that the steps go by."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict
+
+from snaplift import naming
+from snaplift.config.platform import Platform, Platforms
+from snaplift.config.tenant import Environment, Tenant
+from snaplift.promotion.pointer import Revision
+from snaplift.promotion.run import Run
+from snaplift.stacks.outputs import NamespaceOutputs, PlatformOutputs
+from snaplift.stacks.settings import EnvironmentSettings
+
+Mode = Literal["origin", "new", "tested", "standing"]
+"""``origin``: the first environment's database, from nothing. ``new``: the source is snapshot now. ``tested``: what is
+active one environment below. ``standing``: a release whose snapshot stands."""
+
+
+class Frozen(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Place(Frozen):
+    """Where a namespace is in AWS."""
+
+    platform: str
+    connection: str
+    region: str
+    account: str
+    lock_table: str
+
+    @classmethod
+    def of(cls, name: str, platform: Platform) -> Self:
+        return cls(
+            platform=name,
+            connection=platform.connection,
+            region=platform.region,
+            account=platform.account,
+            lock_table=naming.lock_table(name),
+        )
+
+
+class Source(Frozen):
+    """The database that the release's snapshot is, or was, taken of."""
+
+    environment: str
+    place: Place
+    instance: str
+    resource_id: str | None
+    """Of the instance to be snapshot; none where the snapshot stands already."""
+    secret: str | None
+    """ARN of the source's application credentials, which must not open the copy."""
+
+
+class Before(Frozen):
+    """What the plan rests on, and what an abort goes back to."""
+
+    pointer_version: int
+    active: Revision | None
+    service_exists: bool
+    task_definition: str | None
+    """Of the service's PRIMARY deployment."""
+    desired_count: int | None
+
+
+class Plan(Frozen):
+    """A promotion, decided. It carries the configuration it was made from: later edits change nothing."""
+
+    version: Literal[1] = 1
+    run: Run
+    platforms: Platforms
+    tenant: Tenant
+    environment: str
+    mode: Mode
+    dry_run: bool = False
+    release: str | None
+    """None until the lock is held where the snapshot is yet to be taken, and for ever where data is authored."""
+    source: Source | None
+    storage: int
+    """GB, at least the snapshot's."""
+    images: dict[str, str]
+    """By container the image with its digest."""
+    platform: PlatformOutputs
+    namespace: NamespaceOutputs
+    before: Before
+    left_out: dict[str, str]
+    """Steps that this promotion does not have, each with the reason."""
+
+    @property
+    def name(self) -> naming.Namespace:
+        return naming.Namespace(naming.Tenant.parse(self.tenant.tenant), self.environment)
+
+    @property
+    def settings(self) -> Environment:
+        return self.tenant.environments[self.environment]
+
+    @property
+    def place(self) -> Place:
+        return Place.of(self.settings.platform, self.platforms.platforms[self.settings.platform])
+
+    @property
+    def parsed_release(self) -> naming.Release | None:
+        return naming.Release(self.release) if self.release else None
+
+    @property
+    def source_name(self) -> naming.Namespace | None:
+        """The namespace whose database the snapshot is of."""
+        return naming.Namespace(self.name.tenant, self.source.environment) if self.source else None
+
+    @property
+    def snapshot(self) -> str | None:
+        if self.source_name is None or self.parsed_release is None:
+            return None
+        return self.source_name.snapshot(self.parsed_release)
+
+    @property
+    def database(self) -> str:
+        """The candidate's stack and instance."""
+        return self.name.database(self.parsed_release)
+
+    @property
+    def effective(self) -> EnvironmentSettings:
+        """The tenant's settings with the environment's own put over them."""
+        return EnvironmentSettings.of(self.platforms, self.tenant, self.environment)
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """Of what this run makes in the target."""
+        return naming.tags(self.run.installation, self.name, release=self.parsed_release, run=self.run.hash)
+
+    def decided(self, release: naming.Release) -> Self:
+        """The plan with its release, which is decided while the lock is held."""
+        return self.model_copy(update={"release": str(release)})

@@ -1,0 +1,107 @@
+"""What a request means."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from snaplift.promotion.planning import Choice, PlanRefused, choose
+from tests.unit.promotion.examples import DIGEST, HELPER, NEW, OLDER_DIGEST, WEB, request, revision
+from tests.unit.stacks.examples import TENANT, tenant
+
+
+def refusal(environment: str, release: str, above: Any = None, build: str = "") -> str:
+    with pytest.raises(PlanRefused) as refused:
+        choose(request(environment, release, build), TENANT, above)
+    return str(refused.value)
+
+
+def one_container() -> dict[str, Any]:
+    return {"containers": {"web": {"image": WEB, "port": 8080, "tag": "stable"}}}
+
+
+def test_a_new_release_has_no_name_yet_and_the_build_that_the_configuration_names() -> None:
+    expected = {"web": f"{WEB}:latest", "helper": f"{HELPER}:latest"}
+    assert choose(request("qa", "new"), TENANT, None) == Choice(mode="new", release=None, images=expected)
+
+
+def test_tested_is_the_release_and_the_build_that_are_active_one_environment_below() -> None:
+    found = choose(request("prod", "tested"), TENANT, revision(NEW))
+    assert (found.mode, found.release) == ("tested", NEW)
+    assert found.images == {"web": f"{WEB}@{OLDER_DIGEST}", "helper": f"{HELPER}@{OLDER_DIGEST}"}
+
+
+def test_a_timestamp_is_a_standing_release_with_the_configurations_build() -> None:
+    found = choose(request("prod", NEW), TENANT, revision("20270101t000000z"))
+    assert (found.mode, found.release) == ("standing", NEW)
+    assert found.images["web"] == f"{WEB}:latest"
+
+
+def test_origin_is_the_first_environments() -> None:
+    assert choose(request("dev", "origin"), TENANT, None).mode == "origin"
+
+
+def test_a_tag_is_every_containers() -> None:
+    found = choose(request("qa", "new", "v7"), TENANT, None)
+    assert found.images == {"web": f"{WEB}:v7", "helper": f"{HELPER}:v7"}
+
+
+def test_a_build_that_is_named_goes_before_the_tested_one() -> None:
+    found = choose(request("prod", "tested", "v7"), TENANT, revision(NEW))
+    assert (found.release, found.images["web"]) == (NEW, f"{WEB}:v7")
+
+
+def test_a_digest_is_one_containers() -> None:
+    found = choose(request("qa", "new", DIGEST), tenant(service=one_container()), None)
+    assert found.images == {"web": f"{WEB}@{DIGEST}"}
+
+
+def test_a_digest_is_not_two_containers() -> None:
+    assert refusal("qa", "new", build=DIGEST) == (
+        "a digest is one image and the service has 2: name the build by a tag"
+    )
+
+
+def test_the_tag_of_a_container_is_used_where_no_build_is_named() -> None:
+    assert choose(request("qa", "new"), tenant(service=one_container()), None).images == {"web": f"{WEB}:stable"}
+
+
+def test_an_unknown_environment_is_refused_with_those_there_are() -> None:
+    assert refusal("uat", "new") == "xy-0146 has no environment 'uat'; it has dev, qa, prod"
+
+
+@pytest.mark.parametrize("release", ["new", "tested", NEW])
+def test_nothing_is_promoted_to_where_data_is_authored(release: str) -> None:
+    assert "data is authored there, nothing is promoted to it" in refusal("dev", release)
+
+
+@pytest.mark.parametrize("environment", ["qa", "prod"])
+def test_an_origin_is_not_made_where_data_is_promoted_to(environment: str) -> None:
+    assert "data is not authored there" in refusal(environment, "origin")
+
+
+def test_a_new_release_begins_in_the_first_environment() -> None:
+    assert refusal("prod", "new") == ("a new release begins in dev; prod is promoted from qa: ask for 'tested'")
+
+
+@pytest.mark.parametrize(
+    ("environment", "above", "hint"),
+    [
+        ("qa", None, "ask for 'new'"),
+        ("qa", revision(None, "dev"), "ask for 'new'"),
+        ("prod", None, "promote to qa first"),
+    ],
+)
+def test_tested_needs_a_release_below(environment: str, above: Any, hint: str) -> None:
+    assert refusal(environment, "tested", above).endswith(hint)
+
+
+def test_a_tested_build_lacks_a_container_that_came_later() -> None:
+    above = revision(NEW, build={"web": DIGEST})
+    assert refusal("prod", "tested", above) == "the tested build has no image for helper: name a build"
+
+
+@pytest.mark.parametrize("text", ["", "newest", "20261323t020000z", "20261123T020000Z", "2026-11-23"])
+def test_another_text_is_no_release(text: str) -> None:
+    assert refusal("qa", text).startswith("release: expected new, tested or a timestamp")

@@ -1,0 +1,68 @@
+"""What a plan rests on is compared, and a lock as a value."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from snaplift.promotion.lock import Lock, Phase, PlanOutdated, Record, check_unchanged
+from tests.unit.promotion.examples import OLD, RUN, before, decided, revision, task_definition
+
+NOW = datetime(2026, 11, 23, 2, 0, 0, 123456, UTC)
+ACTIVE = revision(OLD)
+
+
+def lock(phase: Phase = Phase.PROMOTING) -> Lock:
+    return Lock(
+        namespace="xy-0146-qa",
+        token=RUN.token,
+        phase=phase,
+        fence=1,
+        lease_until=NOW + timedelta(hours=6),
+        record=Record(plan=decided(), acquired_at=NOW),
+    )
+
+
+def test_nothing_has_changed() -> None:
+    check_unchanged(before(ACTIVE), before(ACTIVE))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"pointer_version": 4}, "the pointer was version 3 and is 4"),
+        (
+            {"task_definition": task_definition(number=9)},
+            f"the service ran {task_definition()} and runs {task_definition(number=9)}",
+        ),
+    ],
+)
+def test_s51_what_changed_since_the_plan_is_named(change: dict[str, Any], said: str) -> None:
+    with pytest.raises(PlanOutdated) as outdated:
+        check_unchanged(before(ACTIVE), before(ACTIVE, **change))
+    assert str(outdated.value) == f"since the plan was made, {said}. Nothing was changed: plan again"
+
+
+def test_s51_everything_that_changed_is_named_at_once() -> None:
+    with pytest.raises(PlanOutdated, match=r"pointer was version 3 and is 4; the service ran nothing and runs arn:"):
+        check_unchanged(before(None), before(ACTIVE, pointer_version=4))
+
+
+def test_s51_a_service_that_is_gone_is_said_in_words() -> None:
+    with pytest.raises(PlanOutdated, match=r"and runs nothing\. "):
+        check_unchanged(before(ACTIVE), before(ACTIVE, task_definition=None))
+
+
+def test_a_lock_is_its_runs_until_it_is_free() -> None:
+    assert lock().held_by(RUN.token)
+    assert lock(Phase.ABORTING).held_by(RUN.token)
+    assert not lock(Phase.FREE).held_by(RUN.token)
+    assert not lock().held_by(RUN.model_copy(update={"run_id": "other"}).token)
+    assert not lock().held_by(RUN.model_copy(update={"installation": "other"}).token)
+
+
+def test_the_record_is_the_same_after_it_was_written_and_read() -> None:
+    record = lock().record
+    assert Record.model_validate_json(record.model_dump_json(by_alias=True)) == record
