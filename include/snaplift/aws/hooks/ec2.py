@@ -1,0 +1,38 @@
+"""EC2: who may reach a database."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.providers.amazon.aws.hooks.ec2 import EC2Hook
+from botocore.exceptions import ClientError
+
+from snaplift.aws.errors import code
+from snaplift.aws.hooks.base import PlaceMixin, to_tag_list
+
+
+class NetworkHook(PlaceMixin, EC2Hook):
+    """Open a security group to another."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{**kwargs, "api_type": "client_type"})
+
+    def allow(self, group: str, *, from_group: str, port: int, description: str, tags: dict[str, str]) -> None:
+        """Let one security group's members reach another's port. That it is allowed already is no error."""
+        try:
+            client: Any = self.conn
+            client.authorize_security_group_ingress(
+                GroupId=group,
+                IpPermissions=[
+                    {
+                        "IpProtocol": "tcp",
+                        "FromPort": port,
+                        "ToPort": port,
+                        "UserIdGroupPairs": [{"GroupId": from_group, "Description": description}],
+                    }
+                ],
+                TagSpecifications=[{"ResourceType": "security-group-rule", "Tags": to_tag_list(tags)}],
+            )
+        except ClientError as error:
+            if code(error) != "InvalidPermission.Duplicate":
+                raise

@@ -1,0 +1,140 @@
+"""MySQL and MariaDB: accounts and statements on a candidate, over a connection of its master user."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pymysql
+from pymysql.connections import Connection
+
+log = logging.getLogger(__name__)
+
+# SQLSTATE 28000; MariaDB answers 1698 where it picked a plugin for an account that does not exist.
+REFUSED = frozenset({1045, 1698})
+
+# Accounts of the server and of RDS itself, which must be left alone.
+RESERVED = frozenset({"", "mariadb.sys", "mysql", "root", "event_scheduler", "rdsadmin", "rdsrepladmin"})
+RESERVED_PREFIXES = ("mysql.", "rds_", "rds-", "rdsproxyadmin")
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """A user name and its password."""
+
+    username: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Server:
+    """Where a database server answers."""
+
+    host: str
+    port: int
+    schema: str
+
+
+@contextmanager
+def connect(server: Server, credentials: Credentials, *, read_timeout: int = 600) -> Iterator[Connection[Any]]:
+    """Open a connection that commits on success only.
+
+    :param read_timeout: seconds that one statement may take.
+    :raises pymysql.err.OperationalError: the server refuses or does not answer.
+    """
+    connection: Connection[Any] = pymysql.connect(
+        host=server.host,
+        port=server.port,
+        user=credentials.username,
+        password=credentials.password,
+        database=server.schema,
+        charset="utf8mb4",
+        connect_timeout=10,
+        read_timeout=read_timeout,
+        write_timeout=read_timeout,
+        autocommit=False,
+    )
+    try:
+        yield connection
+        connection.commit()
+    finally:
+        connection.close()
+
+
+def opens(server: Server, credentials: Credentials) -> bool:
+    """Try a login. False: the server refuses these credentials.
+
+    :raises pymysql.err.OperationalError: the server does not answer, which says nothing about the credentials.
+    """
+    try:
+        with connect(server, credentials):
+            return True
+    except pymysql.err.OperationalError as error:
+        if error.args[0] in REFUSED:
+            return False
+        raise
+
+
+def is_reserved(user: str) -> bool:
+    """Say whether an account is the server's or RDS's own."""
+    return user in RESERVED or user.startswith(RESERVED_PREFIXES)
+
+
+Allowed = Callable[[str], None]
+"""Raises if a write may not be done any more: the fence's check."""
+
+
+def replace_application_users(
+    server: Server, master: Credentials, application: Credentials, allowed: Allowed
+) -> list[str]:
+    """Leave one application account on a server: drop those that came with the copy, make the new one.
+
+    Safe to repeat. The passwords are bound on the connection, not in any log.
+
+    :returns: the names of the accounts that were dropped.
+    """
+    with connect(server, master) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT User, Host FROM mysql.user")
+        accounts: Iterable[tuple[str, str]] = cursor.fetchall()
+        kept = {master.username, application.username}
+        foreign = sorted((user, host) for user, host in accounts if user not in kept and not is_reserved(user))
+        for user, host in foreign:
+            allowed("DROP USER")
+            cursor.execute("DROP USER IF EXISTS %s@%s", (user, host))
+        account = (application.username, "%")
+        allowed("CREATE USER")
+        cursor.execute("CREATE USER IF NOT EXISTS %s@%s IDENTIFIED BY %s", (*account, application.password))
+        cursor.execute("ALTER USER %s@%s IDENTIFIED BY %s", (*account, application.password))
+        # The schema's name is restricted by the configuration to letters, digits and underscores.
+        cursor.execute(f"GRANT ALL PRIVILEGES ON `{server.schema}`.* TO %s@%s", account)
+    return sorted({user for user, _ in foreign})
+
+
+def run(
+    server: Server, master: Credentials, statements: Iterable[str], values: Mapping[str, str], allowed: Allowed
+) -> list[int]:
+    """Run statements in one transaction, stopping at the first error. Returns the rows that each changed."""
+    changed = []
+    with connect(server, master) as connection, connection.cursor() as cursor:
+        for statement in statements:
+            allowed("a statement of adapt")
+            changed.append(cursor.execute(statement, dict(values)))
+    return changed
+
+
+def number(server: Server, credentials: Credentials, question: str, values: Mapping[str, str]) -> int:
+    """Ask for one number.
+
+    :raises ValueError: the answer is not one row with one number.
+    """
+    with connect(server, credentials, read_timeout=60) as connection, connection.cursor() as cursor:
+        cursor.execute(question, dict(values))
+        rows: Any = cursor.fetchall()
+    try:
+        [[value]] = rows
+        return int(value)
+    except (ValueError, TypeError):
+        raise ValueError(f"expected one row with one number, got {len(rows)} rows") from None

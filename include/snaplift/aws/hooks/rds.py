@@ -1,0 +1,268 @@
+"""RDS: instances and snapshots, each told from its namesakes by resource id."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from airflow.providers.amazon.aws.hooks.rds import RdsHook
+
+from snaplift import naming
+from snaplift.aws.errors import StepFailed, absent_is_none
+from snaplift.aws.hooks.base import PlaceMixin, from_tag_list, to_tag_list
+from snaplift.promotion.planning import Usage
+from snaplift.promotion.wait import Wait
+
+if TYPE_CHECKING:
+    from mypy_boto3_rds import RDSClient
+    from mypy_boto3_rds.type_defs import DBInstanceTypeDef, DBSnapshotTypeDef
+
+# RDS User Guide, "Viewing DB instance status": what does not pass by itself.
+BROKEN = (
+    "failed",
+    "inaccessible-encryption-credentials",
+    "inaccessible-encryption-credentials-recoverable",
+    "incompatible-create",
+    "incompatible-network",
+    "incompatible-option-group",
+    "incompatible-parameters",
+    "incompatible-restore",
+    "insufficient-capacity",
+    "restore-error",
+    "stopped",
+    "storage-full",
+)
+AVAILABLE = ("available", "storage-optimization")
+# RDS: DeleteDBInstance, SkipFinalSnapshot: in these states an instance is deleted without a snapshot or not at all.
+NO_SNAPSHOT = ("failed", "incompatible-network", "incompatible-restore")
+
+
+@dataclass(frozen=True)
+class FoundInstance:
+    """A database instance, as it was found."""
+
+    identifier: str
+    arn: str
+    resource_id: str
+    status: str
+    engine: str
+    version: str
+    storage: int
+    encrypted: bool
+    key_arn: str | None
+    protected: bool
+    tags: dict[str, str]
+
+    @property
+    def family(self) -> str:
+        """Engine and major version, as parameter groups are named after."""
+        return self.engine + ".".join(self.version.split(".")[:2])
+
+
+@dataclass(frozen=True)
+class FoundSnapshot:
+    """A snapshot, as it was found."""
+
+    identifier: str
+    resource_id: str
+    """Of the instance that it was taken of."""
+    status: str
+    percent: int
+    engine: str
+    version: str
+    storage: int
+    encrypted: bool
+    key_arn: str | None
+    tags: dict[str, str]
+
+    @property
+    def family(self) -> str:
+        return self.engine + ".".join(self.version.split(".")[:2])
+
+
+def _instance(found: DBInstanceTypeDef) -> FoundInstance:
+    return FoundInstance(
+        identifier=found["DBInstanceIdentifier"],
+        arn=found["DBInstanceArn"],
+        resource_id=found["DbiResourceId"],
+        status=found["DBInstanceStatus"],
+        engine=found["Engine"],
+        version=found.get("EngineVersion", ""),
+        storage=found.get("AllocatedStorage", 0),
+        encrypted=found.get("StorageEncrypted", False),
+        key_arn=found.get("KmsKeyId"),
+        protected=found.get("DeletionProtection", False),
+        tags=from_tag_list(found.get("TagList")),
+    )
+
+
+def _snapshot(found: DBSnapshotTypeDef) -> FoundSnapshot:
+    return FoundSnapshot(
+        identifier=found["DBSnapshotIdentifier"],
+        resource_id=found.get("DbiResourceId", ""),
+        status=found["Status"],
+        percent=found.get("PercentProgress", 0),
+        engine=found["Engine"],
+        version=found.get("EngineVersion", ""),
+        storage=found.get("AllocatedStorage", 0),
+        encrypted=found.get("Encrypted", False),
+        key_arn=found.get("KmsKeyId"),
+        tags=from_tag_list(found.get("TagList")),
+    )
+
+
+class DatabaseHook(PlaceMixin, RdsHook):
+    """Snapshots and instances, safe under retry.
+
+    The provider's operators raise on what exists or is gone already, and its snapshot wait ends after 20 minutes.
+    """
+
+    @property
+    def client(self) -> RDSClient:
+        return self.get_conn()
+
+    def instance(self, identifier: str) -> FoundInstance | None:
+        """Look an instance up.
+
+        :raises ClientError: anything but "not found".
+        """
+        with absent_is_none("DBInstanceNotFound", "DBInstanceNotFoundFault"):
+            return _instance(self.client.describe_db_instances(DBInstanceIdentifier=identifier)["DBInstances"][0])
+        return None
+
+    def snapshot(self, identifier: str) -> FoundSnapshot | None:
+        """Look a snapshot up.
+
+        :raises ClientError: anything but "not found".
+        """
+        with absent_is_none("DBSnapshotNotFound", "DBSnapshotNotFoundFault"):
+            return _snapshot(self.client.describe_db_snapshots(DBSnapshotIdentifier=identifier)["DBSnapshots"][0])
+        return None
+
+    def releases(self, instance: str, installation: str) -> Iterator[naming.Release]:
+        """Releases of an instance that have an available snapshot of ours, oldest first."""
+        found = []
+        pages = self.client.get_paginator("describe_db_snapshots").paginate(
+            DBInstanceIdentifier=instance, SnapshotType="manual"
+        )
+        for snapshot in (item for page in pages for item in page["DBSnapshots"]):
+            ours = naming.is_ours(from_tag_list(snapshot.get("TagList")), installation)
+            if not ours or snapshot["Status"] != "available":
+                continue
+            try:
+                found.append(naming.SnapshotName.parse(snapshot["DBSnapshotIdentifier"]).release)
+            except naming.InvalidName:
+                continue  # a final snapshot
+        yield from sorted(found)
+
+    def ensure_snapshot(
+        self, identifier: str, *, instance: str, resource_id: str, tags: dict[str, str], timeout: timedelta
+    ) -> FoundSnapshot | Wait:
+        """Take a snapshot, or adopt the one of that name if it is this run's.
+
+        :param resource_id: of the instance that is meant; a namesake is refused.
+        :raises StepFailed: the snapshot is not this run's, or failed; the instance is gone.
+        """
+        found = self.snapshot(identifier)
+        if found is None:
+            return self._begin_snapshot(identifier, instance, resource_id, tags, timeout)
+        if any(found.tags.get(key) != tags[key] for key in (naming.INSTALLATION_TAG, naming.RUN_TAG)):
+            raise StepFailed(f"snapshot {identifier} exists and is not this run's: it is left alone")
+        if found.status == "available":
+            return found
+        if found.status == "failed":
+            raise StepFailed(f"snapshot {identifier} failed: look at the events of instance {instance}")
+        return self.wait("db_snapshot", identifier, done=("available",), failed=("failed",), timeout=timeout)
+
+    def _begin_snapshot(
+        self, identifier: str, instance: str, resource_id: str, tags: dict[str, str], timeout: timedelta
+    ) -> Wait:
+        source = self.instance(instance)
+        if source is None or source.resource_id != resource_id:
+            raise StepFailed(f"instance {instance} is not the one that was planned with ({resource_id}): plan again")
+        if source.status not in AVAILABLE:  # "backing-up" and others refuse a snapshot, and pass
+            return self.wait_available(source, timeout)
+        self.log.info("taking snapshot %s of %s", identifier, instance)
+        self.client.create_db_snapshot(
+            DBSnapshotIdentifier=identifier, DBInstanceIdentifier=instance, Tags=to_tag_list(tags)
+        )
+        return self.wait("db_snapshot", identifier, done=("available",), failed=("failed",), timeout=timeout)
+
+    def wait_available(self, instance: FoundInstance, timeout: timedelta) -> Wait:
+        """Wait until an instance, this incarnation of it, can be worked with."""
+        return self.wait(
+            "db_instance",
+            instance.identifier,
+            identity=instance.resource_id,
+            done=AVAILABLE,
+            failed=BROKEN,
+            timeout=timeout,
+        )
+
+    def set_protection(self, instance: FoundInstance, *, on: bool) -> None:
+        """Protect an instance from deletion, or lift that. It is in force at once."""
+        if instance.protected != on:
+            self.log.info("deletion protection of %s: %s", instance.identifier, "on" if on else "off")
+            self.client.modify_db_instance(
+                DBInstanceIdentifier=instance.identifier, DeletionProtection=on, ApplyImmediately=True
+            )
+
+    def remove(
+        self, identifier: str, *, resource_id: str, final_snapshot: str | None, timeout: timedelta
+    ) -> Wait | None:
+        """Delete one incarnation of an instance, its protection lifted, with a final snapshot. None: it is gone.
+
+        :raises StepFailed: the name is another incarnation's now, or the final snapshot cannot be had.
+        """
+        found = self.instance(identifier)
+        if found is None:
+            return None
+        if found.resource_id != resource_id:
+            raise StepFailed(f"instance {identifier} is {found.resource_id}, not {resource_id}: it is left alone")
+        gone = self.wait("db_instance", identifier, identity=resource_id, done=(), absent="done", timeout=timeout)
+        if found.status == "deleting":
+            return gone
+        if found.status not in (*AVAILABLE, *BROKEN):
+            return self.wait_available(found, timeout)
+        if found.protected:
+            self.set_protection(found, on=False)
+            if found.status in AVAILABLE:
+                return self.wait_available(found, timeout)
+        return self._removing(found, final_snapshot, gone)
+
+    def _removing(self, found: FoundInstance, final_snapshot: str | None, gone: Wait) -> Wait:
+        keep = final_snapshot if final_snapshot and not self._is_kept(found, final_snapshot) else None
+        self.log.info("deleting instance %s (%s), final snapshot %s", found.identifier, found.resource_id, keep)
+        if keep:
+            self.client.delete_db_instance(DBInstanceIdentifier=found.identifier, FinalDBSnapshotIdentifier=keep)
+        else:
+            self.client.delete_db_instance(DBInstanceIdentifier=found.identifier, SkipFinalSnapshot=True)
+        return gone
+
+    def _is_kept(self, found: FoundInstance, final_snapshot: str) -> bool:
+        """Say whether an earlier try took the final snapshot already.
+
+        :raises StepFailed: it can never be had, so the instance stays.
+        """
+        snapshot = self.snapshot(final_snapshot)
+        if snapshot is None and found.status in NO_SNAPSHOT:
+            raise StepFailed(
+                f"instance {found.identifier} is {found.status}: no final snapshot can be taken, so it stays"
+            )
+        if snapshot is not None and (snapshot.resource_id != found.resource_id or snapshot.status != "available"):
+            raise StepFailed(
+                f"snapshot {final_snapshot} is of {snapshot.resource_id} and {snapshot.status}, so it is not "
+                f"{found.identifier}'s final one, which is left alone"
+            )
+        return snapshot is not None
+
+    def tag(self, instance: FoundInstance, tags: dict[str, str]) -> None:
+        """Put tags on an instance."""
+        self.client.add_tags_to_resource(ResourceName=instance.arn, Tags=to_tag_list(tags))
+
+    def usage(self) -> dict[str, Usage]:
+        """What is used of the account's quotas in this region: ``DBInstances``, ``ManualSnapshots`` and others."""
+        quotas = self.client.describe_account_attributes()["AccountQuotas"]
+        return {quota["AccountQuotaName"]: Usage(used=quota["Used"], limit=quota["Max"]) for quota in quotas}

@@ -1,0 +1,81 @@
+"""SSM: the pointers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow.providers.amazon.aws.hooks.ssm import SsmHook
+from botocore.exceptions import ClientError
+
+from snaplift.aws.errors import StepFailed, code
+from snaplift.aws.hooks.base import PlaceMixin, to_tag_list
+from snaplift.promotion.pointer import Pointer
+
+if TYPE_CHECKING:
+    from mypy_boto3_ssm import SSMClient
+
+
+class PointerMissing(StepFailed):
+    """A namespace has no pointer. It never means that nothing is active: provisioning makes the pointer."""
+
+
+class PointerMoved(StepFailed):
+    """Somebody else wrote a pointer."""
+
+
+class PointerHook(PlaceMixin, SsmHook):
+    """Read and write pointers. SSM has no compare-and-swap: the lock keeps others away, the version proves it."""
+
+    @property
+    def client(self) -> SSMClient:
+        return self.get_conn()
+
+    def read(self, name: str) -> tuple[Pointer, int]:
+        """Read a pointer and its version.
+
+        :raises PointerMissing: there is none.
+        :raises UnreadablePointer: it is not what snaplift writes.
+        """
+        try:
+            found = self.client.get_parameter(Name=name)["Parameter"]
+        except ClientError as error:
+            if code(error) == "ParameterNotFound":
+                raise PointerMissing(f"there is no pointer {name}: provision the environment first") from None
+            raise
+        return Pointer.parse(found["Value"], name), found["Version"]
+
+    def make(self, name: str, tags: dict[str, str]) -> bool:
+        """Make a namespace's pointer, to nothing. False: it is there already."""
+        try:
+            self.client.put_parameter(
+                Name=name,
+                Description="What is active, previous and candidate. Written by snaplift only.",
+                Value=Pointer().format(),
+                Type="String",
+                Tier="Standard",
+                Tags=to_tag_list(tags),
+            )
+        except ClientError as error:
+            if code(error) == "ParameterAlreadyExists":
+                return False
+            raise
+        return True
+
+    def write(self, name: str, pointer: Pointer, *, read_version: int) -> int:
+        """Move a pointer that was read at a version. Returns its new version.
+
+        :raises PointerMoved: somebody else wrote it in between.
+        """
+        _, version = self.read(name)
+        if version != read_version:
+            raise PointerMoved(f"pointer {name} was version {read_version} and is {version}: somebody else wrote it")
+        text = pointer.format()
+        made = self.client.put_parameter(Name=name, Value=text, Type="String", Overwrite=True)["Version"]
+        # An answer that was lost: the SDK sent the same again.
+        if any(self._value(name, between) != text for between in range(read_version + 1, made)):
+            raise PointerMoved(f"pointer {name} became version {made}, not {read_version + 1}: somebody else wrote it")
+        self.log.info("pointer %s is version %s", name, made)
+        return made
+
+    def _value(self, name: str, version: int) -> str:
+        return self.client.get_parameter(Name=f"{name}:{version}")["Parameter"]["Value"]

@@ -1,0 +1,35 @@
+"""activate: the pointer moves, in one write. After it a promotion only goes forward."""
+
+from __future__ import annotations
+
+from snaplift.aws.errors import StepFailed
+from snaplift.aws.hooks.rds import AVAILABLE
+from snaplift.aws.steps.job import ensure_revision
+from snaplift.aws.steps.promotion import RESTORE, Done, Promotion
+from snaplift.promotion import deployment
+from snaplift.promotion.revision import revision
+from snaplift.promotion.wait import Wait
+
+
+def advance(promotion: Promotion) -> Wait | Done:
+    """Make the candidate active, read that back, and protect its database.
+
+    :raises NotConfirmed: what runs is not the candidate.
+    :raises StepFailed: the pointer is not as this promotion left it.
+    """
+    plan, aws = promotion.plan, promotion.aws
+    wanted = revision(plan, promotion.database(), ensure_revision(promotion))
+    pointer, version = aws.pointers.read(plan.name.pointer)
+    if pointer.active != wanted:
+        if pointer.candidate != wanted:
+            raise StepFailed(f"{plan.name.pointer} does not name this promotion's candidate: somebody else wrote it")
+        deployment.confirm(aws.services.service(promotion.cluster, plan.name.service), wanted.task_definition)
+        version = aws.pointers.write(plan.name.pointer, pointer.activate(wanted), read_version=version)
+        pointer, version = aws.pointers.read(plan.name.pointer)
+        if pointer.active != wanted:
+            raise StepFailed(f"{plan.name.pointer} does not say what was just written: somebody else wrote it")
+    if (instance := aws.databases.instance(plan.database)) and not instance.protected:
+        if instance.status not in AVAILABLE:  # it may be backing up, and takes no change meanwhile
+            return aws.databases.wait_available(instance, RESTORE)
+        aws.databases.set_protection(instance, on=True)
+    return Done({"pointer": plan.name.pointer, "version": version, "release": plan.release})

@@ -1,0 +1,69 @@
+"""deploy: the pointer names the candidate, then the service is rolled to its revision."""
+
+from __future__ import annotations
+
+from snaplift.aws.errors import StepFailed
+from snaplift.aws.steps.job import ensure_revision
+from snaplift.aws.steps.promotion import Done, Promotion
+from snaplift.promotion.deployment import Service
+from snaplift.promotion.revision import revision
+from snaplift.promotion.wait import Wait
+
+
+def advance(promotion: Promotion) -> Wait | Done:
+    """Update the service, or make it at the first promotion.
+
+    :raises StepFailed: something else runs than the plan rests on.
+    """
+    plan, services = promotion.plan, promotion.aws.services
+    arn = ensure_revision(promotion)
+    service = services.service(promotion.cluster, plan.name.service)
+    if service is not None:
+        _check_runs(promotion, service, arn)
+    _record_candidate(promotion, arn)
+    if not plan.before.service_exists:
+        return _make_service(promotion, arn)
+    if service is None:
+        raise StepFailed(f"service {plan.name.service} is gone: look into the platform before promoting again")
+    if service.task_definition != arn:
+        services.deploy(promotion.cluster, plan.name.service, arn)
+    return Done({"task_definition": arn, "service": plan.name.service})
+
+
+def _check_runs(promotion: Promotion, service: Service, candidate: str) -> None:
+    expected = {promotion.plan.before.task_definition, candidate}
+    if service.task_definition not in expected:
+        raise StepFailed(
+            f"service {promotion.plan.name.service} was deployed by somebody else meanwhile: it runs "
+            f"{service.task_definition}"
+        )
+
+
+def _record_candidate(promotion: Promotion, arn: str) -> None:
+    """An abort goes by it: nothing is deployed that the pointer does not name."""
+    name = promotion.plan.name.pointer
+    candidate = revision(promotion.plan, promotion.database(), arn)
+    pointer, version = promotion.aws.pointers.read(name)
+    if pointer.candidate != candidate:
+        promotion.aws.pointers.write(name, pointer.with_candidate(candidate), read_version=version)
+
+
+def _make_service(promotion: Promotion, arn: str) -> Wait | Done:
+    # troposphere takes a while to import, and only a first promotion needs it here.
+    from snaplift.stacks.service import service_stack
+
+    plan, aws = promotion.plan, promotion.aws
+    deadline = plan.tenant.service.deployment.deadline
+    stack = service_stack(
+        plan.platforms, plan.tenant, plan.environment, plan.platform, plan.namespace, task_definition=arn
+    )
+    found = aws.stacks.ensure(stack, token=f"{stack.name}-{plan.run.hash}-{promotion.lock.fence}", timeout=deadline)
+    if isinstance(found, Wait):
+        return found
+    service = aws.services.service(promotion.cluster, plan.name.service)
+    if service is None:
+        raise StepFailed(f"stack {stack.name} stands without service {plan.name.service}: delete the stack")
+    count = plan.effective.service.count
+    if service.desired < count or service.task_definition != arn:
+        aws.services.deploy(promotion.cluster, plan.name.service, arn, count=count)
+    return Done({"task_definition": arn, "service": plan.name.service, "stack": found.id})

@@ -1,0 +1,145 @@
+"""plan: read the configuration and AWS, decide every name and value once."""
+
+from __future__ import annotations
+
+from snaplift import naming
+from snaplift.aws.aws import Aws
+from snaplift.aws.errors import StepFailed
+from snaplift.aws.hooks.cloudformation import StackHook
+from snaplift.aws.hooks.rds import FoundInstance, FoundSnapshot
+from snaplift.config.platform import Platforms
+from snaplift.config.tenant import Tenant
+from snaplift.promotion.plan import Before, Place, Plan
+from snaplift.promotion.planning import Choice, Facts, Instance, Request, Snapshot, choose, decide
+from snaplift.promotion.pointer import Pointer, Revision
+from snaplift.promotion.run import Run
+from snaplift.stacks.outputs import NamespaceOutputs, PlatformOutputs
+
+
+def make_plan(request: Request, run: Run, platforms: Platforms, tenant: Tenant) -> Plan:
+    """Look at AWS and decide. Nothing is written.
+
+    :raises PlanRefused: with every reason that was found.
+    :raises StepFailed: what a plan rests on does not exist.
+    """
+    above = origin = None
+    if (settings := tenant.environments.get(request.environment)) and settings.promoted_from:
+        above = _active(platforms, tenant, settings.promoted_from)
+        origin = _active(platforms, tenant, tenant.first)
+    choice = choose(request, tenant, above)
+    facts = gather(request, choice, platforms, tenant, origin)
+    return decide(request, choice, run, platforms, tenant, facts)
+
+
+def _place(platforms: Platforms, tenant: Tenant, environment: str) -> Place:
+    platform = tenant.environments[environment].platform
+    return Place.of(platform, platforms.platforms[platform])
+
+
+def _name(tenant: Tenant, environment: str) -> naming.Namespace:
+    return naming.Namespace(naming.Tenant.parse(tenant.tenant), environment)
+
+
+def _active(platforms: Platforms, tenant: Tenant, environment: str) -> Revision | None:
+    aws = Aws.at(_place(platforms, tenant, environment))
+    pointer, _ = aws.pointers.read(_name(tenant, environment).pointer)
+    return pointer.active
+
+
+def _outputs(stacks: StackHook, name: str) -> dict[str, str]:
+    found = stacks.find(name)
+    if found is None or not found.created:
+        raise StepFailed(f"stack {name} does not stand ({found.status if found else 'absent'}): provision it first")
+    return found.outputs
+
+
+def look_before(aws: Aws, name: naming.Namespace, cluster: str) -> tuple[Before, Pointer]:
+    """What a promotion starts from, and an abort goes back to."""
+    pointer, version = aws.pointers.read(name.pointer)
+    service = aws.services.service(cluster, name.service)
+    before = Before(
+        pointer_version=version,
+        active=pointer.active,
+        service_exists=service is not None,
+        task_definition=service.task_definition if service else None,
+        desired_count=service.desired if service else None,
+    )
+    return before, pointer
+
+
+def gather(request: Request, choice: Choice, platforms: Platforms, tenant: Tenant, origin: Revision | None) -> Facts:
+    """Find out all that a plan rests on."""
+    place, name = _place(platforms, tenant, request.environment), _name(tenant, request.environment)
+    aws = Aws.at(place)
+    platform = PlatformOutputs.read(place.platform, _outputs(aws.stacks, place.platform))
+    namespace = NamespaceOutputs.read(name.stack, _outputs(aws.stacks, name.stack))
+    before, pointer = look_before(aws, name, platform.cluster_name)
+    instance, snapshot, releases = _source(choice, platforms, tenant, origin)
+    usage = aws.databases.usage()
+    return Facts(
+        pointer=pointer,
+        before=before,
+        origin=origin,
+        platform=platform,
+        namespace=namespace,
+        instance=instance,
+        snapshot=snapshot,
+        releases=releases,
+        keys=_keys(platforms),
+        images={container: aws.images.resolve(image) for container, image in choice.images.items()},
+        instances=usage["DBInstances"],
+        snapshots=usage["ManualSnapshots"],
+    )
+
+
+def _source(
+    choice: Choice, platforms: Platforms, tenant: Tenant, origin: Revision | None
+) -> tuple[Instance | None, Snapshot | None, tuple[str, ...]]:
+    if choice.mode == "origin" or origin is None or origin.database is None:
+        return None, None, ()
+    databases = Aws.at(_place(platforms, tenant, tenant.first)).databases
+    if choice.release is None:
+        instance = databases.instance(origin.database.name)
+        return (_instance(instance) if instance else None), None, ()
+    identifier = _name(tenant, tenant.first).snapshot(naming.Release(choice.release))
+    snapshot = databases.snapshot(identifier)
+    if snapshot is None:
+        releases = databases.releases(origin.database.name, platforms.installation)
+        return None, None, tuple(map(str, releases))
+    return None, _snapshot(snapshot, platforms.installation), ()
+
+
+def _instance(found: FoundInstance) -> Instance:
+    return Instance(
+        identifier=found.identifier,
+        resource_id=found.resource_id,
+        status=found.status,
+        encrypted=found.encrypted,
+        key_arn=found.key_arn,
+        family=found.family,
+        storage=found.storage,
+    )
+
+
+def _snapshot(found: FoundSnapshot, installation: str) -> Snapshot:
+    return Snapshot(
+        identifier=found.identifier,
+        status=found.status,
+        ours=naming.is_ours(found.tags, installation),
+        encrypted=found.encrypted,
+        key_arn=found.key_arn,
+        family=found.family,
+        storage=found.storage,
+    )
+
+
+def _keys(platforms: Platforms) -> dict[str, str]:
+    """The state of each platform's key; a platform that does not stand yet has none."""
+    found = {}
+    for name, platform in platforms.platforms.items():
+        aws = Aws(platform.connection, platform.region)
+        stack = aws.stacks.find(name)
+        if stack is not None and stack.created:
+            arn = PlatformOutputs.read(name, stack.outputs).key_arn
+            found[arn] = aws.keys.state(arn)
+    return found

@@ -1,0 +1,47 @@
+"""Take one database away: the instance, by its resource id, then its stack with the credentials."""
+
+from __future__ import annotations
+
+from snaplift import naming
+from snaplift.aws.errors import StepFailed
+from snaplift.aws.steps.promotion import REMOVAL, Promotion
+from snaplift.promotion.wait import Wait
+
+
+def remove_database(
+    promotion: Promotion, name: str, *, resource_id: str | None, run: str, final_snapshot: str | None
+) -> Wait | None:
+    """Remove one incarnation of a database. None: it is gone.
+
+    :param resource_id: of the instance; None where it may not have come to be: then it must carry the run's tag.
+    :param run: the hash of the run that made it, which its stack carries.
+    :param final_snapshot: None: no snapshot is taken of it.
+    :raises StepFailed: it is referred to, something of that name is another incarnation's, or it was active once.
+    """
+    _check_unreferenced(promotion, name)
+    stack = promotion.aws.stacks.find(name)
+    installation = promotion.plan.run.installation
+    if stack is not None and (stack.run != run or not naming.is_ours(stack.tags, installation)):
+        raise StepFailed(f"stack {name} was made by run {stack.run}, not {run}: it is left alone")
+    if stack is not None and stack.busy and stack.status != "DELETE_IN_PROGRESS":
+        return promotion.aws.stacks.wait_at_rest(stack, REMOVAL)
+    instance = promotion.aws.databases.instance(name)
+    if instance is not None:
+        made_by = instance.tags.get(naming.RUN_TAG)
+        if (resource_id is None and made_by != run) or not naming.is_ours(instance.tags, installation):
+            raise StepFailed(f"instance {name} was made by run {made_by}, not {run}: it is left alone")
+        if resource_id is None and instance.protected:  # a candidate never is: activate protects
+            raise StepFailed(f"instance {name} is protected from deletion, so it was active once: it is left alone")
+        wait = promotion.aws.databases.remove(
+            name, resource_id=resource_id or instance.resource_id, final_snapshot=final_snapshot, timeout=REMOVAL
+        )
+        if wait is not None:
+            return wait
+    return promotion.aws.stacks.remove(stack, timeout=REMOVAL) if stack is not None else None
+
+
+def _check_unreferenced(promotion: Promotion, name: str) -> None:
+    """Be sure, by reading it now, that no revision that serves or may serve again uses the database."""
+    pointer, _ = promotion.aws.pointers.read(promotion.plan.name.pointer)
+    if name in pointer.databases:
+        raise StepFailed(f"{promotion.plan.name.pointer} refers to {name}: it is not removed")

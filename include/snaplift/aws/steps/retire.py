@@ -1,0 +1,59 @@
+"""retire: the previous database goes, when nothing runs that uses it."""
+
+from __future__ import annotations
+
+from snaplift import naming
+from snaplift.aws.errors import StepFailed
+from snaplift.aws.steps.promotion import REMOVAL, Done, Promotion
+from snaplift.aws.steps.removal import remove_database
+from snaplift.promotion.wait import Wait
+
+
+def advance(promotion: Promotion) -> Wait | Done:
+    """Take the previous database away: final snapshot, unprotected, deleted.
+
+    :raises StepFailed: it is not sure that nothing uses it.
+    """
+    plan = promotion.plan
+    previous, retention = plan.before.active, plan.effective.retention
+    if previous is None or previous.database is None or previous.release is None:
+        return Done(skipped="there is no previous database")
+    if retention.keep_previous:
+        return Done(skipped=f"the previous database stands for {retention.keep_previous} more")
+    _forget_previous(promotion)
+    if wait := wait_unused(promotion, previous.release):
+        return wait
+    release = naming.Release(previous.release)
+    final = plan.name.final_snapshot(release, previous.run) if retention.final_snapshot else None
+    wait = remove_database(
+        promotion,
+        previous.database.name,
+        resource_id=previous.database.resource_id,
+        run=previous.run,
+        final_snapshot=final,
+    )
+    return wait or Done({"removed": previous.database.name, "final_snapshot": final})
+
+
+def _forget_previous(promotion: Promotion) -> None:
+    """The pointer says first that the previous database stands no longer; its snapshot is what a rollback restores."""
+    pointer, version = promotion.aws.pointers.read(promotion.plan.name.pointer)
+    if pointer.active is None or pointer.active.run != promotion.plan.run.hash:
+        raise StepFailed(f"{promotion.plan.name.pointer} does not say that this run's release is active")
+    if pointer.previous != pointer.previous_is_gone().previous:
+        promotion.aws.pointers.write(promotion.plan.name.pointer, pointer.previous_is_gone(), read_version=version)
+
+
+def wait_unused(promotion: Promotion, release: str | None) -> Wait | None:
+    """Wait for a task, running, stopping or starting, that uses a release's database here. None: there is none.
+
+    :param release: None: where data is authored.
+    """
+    services = promotion.aws.services
+    for arn in services.tasks(promotion.cluster, family=promotion.plan.name.family):
+        task = services.task(promotion.cluster, arn)
+        if task is None or task.status == "STOPPED":
+            continue
+        if services.revision_tags(task.task_definition).get(naming.RELEASE_TAG) == release:
+            return services.wait_task(promotion.cluster, task, running=False, timeout=REMOVAL)
+    return None

@@ -1,0 +1,123 @@
+"""smoke: the tenant's checks, before any user sees the release; then the database opens to the service."""
+
+from __future__ import annotations
+
+import http.client
+import logging
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+from snaplift import naming
+from snaplift.aws.errors import StepFailed
+from snaplift.aws.hooks import mysql
+from snaplift.aws.steps.credentials import server
+from snaplift.aws.steps.job import ensure_revision, job, run_command, token
+from snaplift.aws.steps.promotion import Done, Promotion
+from snaplift.config.tenant import Command, SmokeHttp, SmokeSql
+from snaplift.promotion.values import fill, site_url, values
+from snaplift.promotion.wait import Wait
+
+log = logging.getLogger(__name__)
+
+MARK = f"{naming.TAG_PREFIX}smoke"
+"""A tag of the instance, so of this incarnation: the revision that passed."""
+SERVING = "smoke"
+START = timedelta(minutes=15)
+
+
+def advance(promotion: Promotion) -> Wait | Done:
+    """Check the candidate; a failed check ends the promotion.
+
+    :raises StepFailed: says which check failed, and how.
+    """
+    plan = promotion.plan
+    instance = promotion.aws.databases.instance(plan.database)
+    revision = ensure_revision(promotion).rpartition("/")[2].replace(":", "/")  # a tag's value may hold either
+    if instance is None:
+        raise StepFailed(f"instance {plan.database} is gone: promote again")
+    if instance.tags.get(MARK) != revision:
+        for number, check in enumerate(plan.tenant.smoke):
+            if wait := _check(promotion, number, check):
+                return wait
+        promotion.aws.databases.tag(instance, {MARK: revision})
+    # After the mark: a try that finds its task stopped, but no mark, would take the check for failed.
+    promotion.aws.services.stop_job(promotion.cluster, token(promotion, SERVING))
+    _open(promotion)
+    return Done({"checks": len(plan.tenant.smoke)}, skipped=plan.left_out.get("smoke", ""))
+
+
+def _check(promotion: Promotion, number: int, check: SmokeSql | SmokeHttp | Command) -> Wait | None:
+    if isinstance(check, SmokeSql):
+        _check_sql(promotion, check)
+        return None
+    if isinstance(check, SmokeHttp):
+        return _check_http(promotion, check)
+    outcome = run_command(promotion, f"smoke-{number}", check)
+    return outcome if isinstance(outcome, Wait) else None
+
+
+def _values(promotion: Promotion) -> dict[str, str]:
+    plan = promotion.plan
+    return values(plan.platforms, plan.tenant, plan.environment, plan.release)
+
+
+def _check_sql(promotion: Promotion, check: SmokeSql) -> None:
+    application = promotion.aws.credentials.credentials(promotion.database().application_secret_arn)
+    try:
+        found = mysql.number(server(promotion), application, check.sql, _values(promotion))
+    except ValueError as error:
+        raise StepFailed(f"smoke check '{check.sql}': {error}") from None
+    log.info("%s: %d", check.sql, found)
+    if found < check.at_least:
+        raise StepFailed(f"smoke check '{check.sql}' gave {found}: expected at least {check.at_least}")
+
+
+def _check_http(promotion: Promotion, check: SmokeHttp) -> Wait | None:
+    """Ask a one-off task of the candidate's revision, which is in no target group."""
+    plan = promotion.plan
+    wanted = job(promotion, SERVING, None)
+    task = promotion.aws.services.ensure_job(wanted)
+    if task.status != "RUNNING" or task.address is None:
+        return promotion.aws.services.wait_task(promotion.cluster, task, running=True, timeout=START)
+    host = urlsplit(site_url(plan.platforms, plan.tenant, plan.environment)).netloc
+    status, body = _ask(task.address, plan.effective.entry_port, check.path, host)
+    if status != check.status:
+        return promotion.aws.services.wait(
+            "http",
+            f"http://{task.address}:{plan.effective.entry_port}{check.path}",
+            scope=host,
+            done=(str(check.status),),
+            timeout=check.timeout,
+            interval=timedelta(seconds=2),
+        )
+    if check.contains is not None:
+        [wanted_text] = fill({"": check.contains}, _values(promotion)).values()
+        if wanted_text not in body:
+            log.warning("%s answered %d characters, beginning with:\n%s", check.path, len(body), body[:500])
+            raise StepFailed(f"smoke check {check.path}: the answer does not contain '{wanted_text}'")
+    log.info("%s: %d", check.path, status)
+    return None
+
+
+def _ask(address: str, port: int, path: str, host: str) -> tuple[int, str]:
+    connection = http.client.HTTPConnection(address, port, timeout=30)
+    try:
+        connection.request("GET", path, headers={"Host": host})
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode("utf-8", "replace")
+    except (OSError, http.client.HTTPException) as error:
+        log.info("%s: no answer yet (%s)", path, error)
+        return 0, ""
+    finally:
+        connection.close()
+
+
+def _open(promotion: Promotion) -> None:
+    plan, database = promotion.plan, promotion.database()
+    promotion.aws.network.allow(
+        database.security_group_id,
+        from_group=plan.namespace.service_security_group_id,
+        port=database.port,
+        description="the service",
+        tags=plan.tags,
+    )
