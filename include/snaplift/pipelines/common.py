@@ -1,0 +1,63 @@
+"""What all of a tenant's DAGs have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any, Final
+
+from airflow.sdk import DAG, get_parsing_context
+from airflow.sdk.definitions.param import Param, ParamsDict
+
+from snaplift.config.tenant import Tenant
+
+# A step that is retried finds what it made; what cannot succeed fails at once, whatever this says.
+RETRIES: Final[dict[str, Any]] = {
+    "retries": 3,
+    "retry_delay": timedelta(seconds=5),
+    "retry_exponential_backoff": True,
+    "max_retry_delay": timedelta(minutes=5),
+}
+
+# No backfill: it would promote today's data under the name of another day.
+BY_HAND: Final[Any] = frozenset({"manual", "operator_triggered"})
+SCHEDULED_OR_BY_HAND: Final[Any] = BY_HAND | {"scheduled"}
+
+
+def tags(tenant: str, purpose: str, settings: Tenant | None) -> list[str]:
+    """Tags by which a tenant's DAGs are found in the UI."""
+    return sorted({"snaplift", purpose, tenant, *(settings.tags if settings else ())})
+
+
+def owner(settings: Tenant | None) -> str:
+    """Who is asked about a DAG."""
+    return settings.owner if settings else "snaplift"
+
+
+def set_params(dag: DAG, params: dict[str, Param]) -> None:
+    """Give a DAG its params, after its tasks: before, they would be copied into every task."""
+    dag.params = ParamsDict(params)
+
+
+def environment_param(names: Iterable[str], description: str) -> Param:
+    """The environment, as a choice.
+
+    While a task starts there is no list of choices: one that was removed from the configuration in the middle of a
+    run would keep every later task from starting, the teardown too.
+    """
+    choices = list(names)
+    free = get_parsing_context().task_id is not None or not choices
+    checked: dict[str, Any] = {} if free else {"enum": choices}
+    return Param(
+        choices[0] if choices else "",
+        type="string",
+        title="Environment",
+        description_md=description,
+        **checked,
+    )
+
+
+def text_param(default: str, *, title: str, description: str, pattern: str) -> Param:
+    """A text that the form checks; a task's start does not."""
+    checked: dict[str, Any] = {} if get_parsing_context().task_id is not None else {"pattern": pattern}
+    return Param(default, type="string", title=title, description_md=description, **checked)
