@@ -1,0 +1,328 @@
+"""An installation on the laptop's AWS with one small tenant, and what is seen of it from outside."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import pymysql
+from local.aws.ecr.push import push
+
+from snaplift.aws.steps import provision
+from snaplift.config.platform import Platforms
+from snaplift.config.tenant import Tenant
+from snaplift.promotion.pointer import Pointer
+from snaplift.promotion.run import Run
+from tests.support.driving import PROVISION, Driver, drive
+from tests.support.laptop import Laptop
+
+REGION: Final = "eu-central-1"
+ACCOUNT: Final = "000000000000"
+TENANT: Final = "xy-0146"
+ENVIRONMENTS: Final = ("dev", "qa", "prod", "bare")
+"""bare: for a first promotion that fails."""
+BUILDS: Final = ("stable", "next", "sick", "crash")
+"""Tags of the image: two good builds, one that never becomes healthy, one that ends at once."""
+
+_PROGRAM: Final = """\
+import http.server, os, pathlib, signal, sys, threading
+import pymysql
+
+BUILD = pathlib.Path("build").read_text()
+
+
+def ask(sql):
+    names = {"host": "DB_HOST", "user": "DB_USER", "password": "DB_PASSWORD", "database": "DB_NAME"}
+    given = {name: os.environ[variable] for name, variable in names.items()}
+    with pymysql.connect(port=int(os.environ["DB_PORT"]), connect_timeout=2, **given) as db, db.cursor() as cursor:
+        for each in sql:
+            cursor.execute(each)
+        db.commit()
+        return cursor.fetchall()
+
+
+if sys.argv[1:2] == ["sql"]:
+    ask(sys.argv[2:])
+    sys.exit(0)
+if sys.argv[1:2] == ["exit"]:
+    sys.exit(int(sys.argv[2]))
+if BUILD == "crash":
+    sys.exit("cannot start")
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        body, status = b"", 200
+        if self.path == "/healthz":
+            status = 503 if BUILD == "sick" else 200
+        else:
+            notes = ask(["SELECT COUNT(*) FROM notes"])[0][0]
+            body = f"{os.environ['SITE_URL']} {BUILD} {notes} notes".encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+server = http.server.ThreadingHTTPServer((os.environ["SNAPLIFT_TASK_ADDRESS"], 8080), Handler)
+signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())
+server.serve_forever()
+"""
+
+_PLATFORM: Final[dict[str, Any]] = {
+    "region": REGION,
+    "account": ACCOUNT,
+    "load_balancers": [{"name": "web"}],
+    "domain": "localhost",
+    "engines": ["mariadb10.11"],
+    "orchestrator": {"cidr": "10.0.0.0/8"},
+}
+_TENANT: Final[dict[str, Any]] = {
+    "tenant": TENANT,
+    "description": "Notes",
+    "owner": "web-team",
+    "environments": {
+        "dev": {"platform": "platform-nonprod"},
+        "qa": {"platform": "platform-nonprod", "from": "dev"},
+        "prod": {"platform": "platform-prod", "from": "qa"},
+        "bare": {"platform": "platform-nonprod", "from": "dev"},
+    },
+    "database": {"name": "notes"},
+    "service": {
+        "containers": {
+            "web": {
+                "image": f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/notes",
+                "tag": "stable",
+                "port": 8080,
+                "environment": {"SITE_URL": "${site_url}"},
+            }
+        },
+        "count": 1,
+        "health_check": {"path": "/healthz", "interval": "5s", "timeout": "2s", "unhealthy": 2, "grace": "1s"},
+        "deployment": {"failures": 1, "drain": "0s", "deadline": "2m"},
+    },
+    "setup": {
+        "command": [
+            "sql",
+            "CREATE TABLE notes (text VARCHAR(40))",
+            "CREATE TABLE place (name VARCHAR(40))",
+            "INSERT INTO place VALUES ('dev')",
+            "INSERT INTO notes VALUES ('first')",
+        ]
+    },
+    "adapt": [{"sql": ["UPDATE place SET name = %(environment)s"], "repeatable": True}],
+    "smoke": [{"sql": "SELECT COUNT(*) FROM notes"}, {"path": "/", "contains": "${site_url}", "timeout": "20s"}],
+}
+
+
+def tenant(**changes: Any) -> Tenant:
+    """The tenant, with sections replaced."""
+    return Tenant.model_validate({**_TENANT, **changes})
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What stands in an environment, as an operator would compare it before and after."""
+
+    pointer: Pointer
+    service: tuple[str, int, int] | None
+    """Revision, desired and running count."""
+    databases: dict[str, tuple[str, bool]]
+    """Resource id and protection, by name."""
+    stacks: tuple[str, ...]
+    secrets: tuple[str, ...]
+    locked: bool
+    answer: str | None
+    """Of its site."""
+
+
+@dataclass
+class Installation:
+    """The laptop with its platforms and the tenant's namespaces."""
+
+    laptop: Laptop
+    platforms: Platforms
+    tenant: Tenant = field(default_factory=tenant)
+    runs: int = 0
+    _clients: dict[str, Any] = field(default_factory=dict)
+
+    def client(self, service: str) -> Any:
+        if service not in self._clients:
+            self._clients[service] = self.laptop.client(service, REGION)
+        return self._clients[service]
+
+    def driver(self, environment: str, of: Tenant | None = None) -> Driver:
+        """Another run of a promotion to an environment."""
+        self.runs += 1
+        return Driver(self.platforms, of or self.tenant, environment, f"run-{self.runs}")
+
+    # -- databases ---------------------------------------------------------------------------------------------
+
+    def pointer(self, environment: str) -> tuple[Pointer, int]:
+        name = f"/snaplift/{TENANT}/{environment}/pointer"
+        found = self.client("ssm").get_parameter(Name=name)["Parameter"]
+        return Pointer.parse(found["Value"], name), found["Version"]
+
+    def touch_pointer(self, environment: str) -> None:
+        """Write a pointer again as it is, as somebody else."""
+        name, (pointer, _) = f"/snaplift/{TENANT}/{environment}/pointer", self.pointer(environment)
+        self.client("ssm").put_parameter(Name=name, Value=pointer.format(), Type="String", Overwrite=True)
+
+    def lose_lock(self, environment: str) -> None:
+        """Free an environment's lock, as if its run had never been."""
+        self.client("dynamodb").update_item(
+            TableName=f"{self.cluster(environment)}-locks",
+            Key={"namespace": {"S": f"{TENANT}-{environment}"}},
+            UpdateExpression="SET #phase = :free",
+            ExpressionAttributeNames={"#phase": "phase"},
+            ExpressionAttributeValues={":free": {"S": "free"}},
+        )
+
+    def secret(self, arn: str) -> dict[str, str]:
+        return dict(json.loads(self.client("secretsmanager").get_secret_value(SecretId=arn)["SecretString"]))
+
+    def sql(self, environment: str, *statements: str, secret: str | None = None) -> list[Any]:
+        """Ask an environment's active database, as its application (or with another secret's credentials)."""
+        active = self.pointer(environment)[0].active
+        assert active is not None
+        assert active.database is not None
+        rds = self.client("rds")
+        [found] = rds.describe_db_instances(DBInstanceIdentifier=active.database.name)["DBInstances"]
+        account = self.secret(secret or active.database.secret)
+        with (
+            pymysql.connect(
+                host=found["Endpoint"]["Address"],
+                port=found["Endpoint"]["Port"],
+                user=account["username"],
+                password=account["password"],
+                database="notes",
+                connect_timeout=5,
+            ) as connection,
+            connection.cursor() as cursor,
+        ):
+            for statement in statements:
+                cursor.execute(statement)
+            connection.commit()
+            return list(cursor.fetchall())
+
+    def instances(self, environment: str) -> list[Any]:
+        found = self.client("rds").describe_db_instances()["DBInstances"]
+        return [each for each in found if each["DBInstanceIdentifier"].startswith(f"{TENANT}-{environment}-db")]
+
+    def tasks(self, environment: str) -> list[Any]:
+        """Tasks of the environment's family that have not stopped."""
+        ecs, cluster = self.client("ecs"), self.cluster(environment)
+        arns = ecs.list_tasks(cluster=cluster, family=f"{TENANT}-{environment}")["taskArns"]
+        found = ecs.describe_tasks(cluster=cluster, tasks=arns)["tasks"] if arns else []
+        return [each for each in found if each["lastStatus"] != "STOPPED"]
+
+    def cluster(self, environment: str) -> str:
+        return self.tenant.environments[environment].platform
+
+    # -- all of it ---------------------------------------------------------------------------------------------
+
+    def standing(self, environment: str) -> Standing:
+        """What stands in an environment."""
+        return Standing(
+            pointer=self.pointer(environment)[0],
+            service=self._service(environment),
+            databases={
+                each["DBInstanceIdentifier"]: (each["DbiResourceId"], each["DeletionProtection"])
+                for each in self.instances(environment)
+            },
+            stacks=self._stacks(environment),
+            secrets=tuple(sorted(self._secrets(environment))),
+            locked=self.lock_phase(environment) not in {None, "free"},
+            answer=self.answer(environment),
+        )
+
+    def _service(self, environment: str) -> tuple[str, int, int] | None:
+        name = f"{TENANT}-{environment}"
+        found = self.client("ecs").describe_services(cluster=self.cluster(environment), services=[name])["services"]
+        if not found or found[0]["status"] == "INACTIVE":
+            return None
+        return found[0]["deployments"][0]["taskDefinition"], found[0]["desiredCount"], found[0]["runningCount"]
+
+    def _stacks(self, environment: str) -> tuple[str, ...]:
+        pages = self.client("cloudformation").get_paginator("describe_stacks").paginate()
+        found = [each for page in pages for each in page["Stacks"]]
+        return tuple(
+            sorted(
+                f"{each['StackName']} {each['StackStatus']}"
+                for each in found
+                if each["StackName"].startswith(f"{TENANT}-{environment}") and each["StackStatus"] != "DELETE_COMPLETE"
+            )
+        )
+
+    def _secrets(self, environment: str) -> Iterator[str]:
+        for page in self.client("secretsmanager").get_paginator("list_secrets").paginate():
+            for each in page["SecretList"]:
+                if each["Name"].startswith(f"snaplift/{TENANT}/{environment}/"):
+                    yield each["Name"]
+
+    def lock_phase(self, environment: str) -> str | None:
+        key = {"namespace": {"S": f"{TENANT}-{environment}"}}
+        item = self.client("dynamodb").get_item(TableName=f"{self.cluster(environment)}-locks", Key=key).get("Item")
+        return str(item["phase"]["S"]) if item else None
+
+    def answer(self, environment: str) -> str | None:
+        """What the environment's site answers; None: it is not there."""
+        listener = self.platforms.platforms[self.cluster(environment)].listener
+        connection = http.client.HTTPConnection("127.0.0.1", listener.port, timeout=10)
+        try:
+            connection.request("GET", "/", headers={"Host": f"{TENANT}-{environment}.localhost:{listener.port}"})
+            found = connection.getresponse()
+            return found.read().decode() if found.status == 200 else None
+        finally:
+            connection.close()
+
+
+@contextmanager
+def provisioned(laptop: Laptop, folder: Path, environments: Sequence[str] = ENVIRONMENTS) -> Iterator[Installation]:
+    """Push the builds, make the platforms and namespaces, and dev's database and service."""
+    for build in BUILDS:
+        _push(laptop, folder / build, build)
+    made = Installation(laptop, _platforms())
+    run = Run(installation=made.platforms.installation, dag_id="provision", run_id="first")
+    for name in made.platforms.platforms:
+        drive(lambda name=name: provision.provision_platform(made.platforms, name, run))  # type: ignore[misc]
+    for name in environments:
+        drive(lambda name=name: provision.provision_namespace(made.platforms, made.tenant, name, run))  # type: ignore[misc]
+    made.driver("dev").promote("origin", steps=PROVISION)
+    yield made
+
+
+def _push(laptop: Laptop, folder: Path, build: str) -> None:
+    folder.mkdir(parents=True)
+    program = folder / "program"
+    program.write_text(f"#!{sys.executable}\n{_PROGRAM}")
+    program.chmod(0o755)
+    (folder / "build").write_text(build)
+    (folder / "image.json").write_text(json.dumps({"entrypoint": ["./program"]}))
+    push(endpoint=laptop.endpoint_url, repository="notes", tag=build, folder=folder)
+
+
+def _platforms() -> Platforms:
+    def platform(number: int, **more: Any) -> dict[str, Any]:
+        network = {"cidr": f"10.{number}.0.0/16", "zones": [f"{REGION}a", f"{REGION}b"]}
+        return {**_PLATFORM, "network": network, "listener": {"protocol": "HTTP", "port": _free_port()}, **more}
+
+    found = {"platform-nonprod": platform(20), "platform-prod": platform(30, key="platform-nonprod")}
+    return Platforms.model_validate({"installation": "acme", "platforms": found})
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
