@@ -104,12 +104,15 @@ class LoadBalancing:
         wanted = self._routes()
         for port in [port for port in self._frontends if port not in wanted]:
             self._frontends.pop(port).close()
+        states = {arn: self._states(arn) for found in wanted.values() for arn in groups(found)}
         for port, found in wanted.items():
             frontend = self._frontends.get(port)
             if frontend is None or not frontend.alive:
                 frontend = Frontend(self._server, port, self.requests)
-            frontend.apply(found, {arn: self._states(arn) for arn in groups(found)})
+            frontend.apply(found, {arn: states[arn] for arn in groups(found)})
             self._frontends[port] = frontend
+        ready = [target for found in states.values() for target, state in found if state == "ready"]
+        self._registry.mark_routed(ready)
         return self._finish_draining()
 
     def _states(self, group: str) -> list[tuple[Target, str]]:

@@ -100,6 +100,9 @@ class Frontend:
         return self._backends[arn]
 
     def _apply_targets(self, backend: _Backend, wanted: Mapping[Target, str]) -> None:
+        # Who is to get requests gets them before anybody stops getting any: at no moment is there nobody.
+        for target, state in sorted(wanted.items(), key=lambda item: item[1] != "ready"):
+            self._apply_state(backend, target, state)
         for name, slot in list(backend.slots.items()):
             if slot.target not in wanted:
                 server = f"{backend.name}/{name}"
@@ -109,16 +112,17 @@ class Frontend:
                 if slot.target.is_overdue():
                     self._runtime.cut_off(server)
                 del backend.slots[name]
+
+    def _apply_state(self, backend: _Backend, target: Target, state: str) -> None:
         known = {slot.target: (name, slot) for name, slot in backend.slots.items()}
-        for target, state in wanted.items():
-            found = known.get(target) or self._occupy(backend, target)
-            if found is None:
-                _log.error("%s has more than %s targets", target.key.group, haproxy.SERVERS)
-                continue
-            name, slot = found
-            if slot.state != state:
-                self._runtime.set_state(f"{backend.name}/{name}", state)
-                slot.state = state
+        found = known.get(target) or self._occupy(backend, target)
+        if found is None:
+            _log.error("%s has more than %s targets", target.key.group, haproxy.SERVERS)
+            return
+        name, slot = found
+        if slot.state != state:
+            self._runtime.set_state(f"{backend.name}/{name}", state)
+            slot.state = state
 
     def _occupy(self, backend: _Backend, target: Target) -> tuple[str, _Slot] | None:
         name = backend.free()

@@ -50,6 +50,9 @@ class Target:
     health: Health = Health.INITIAL
     reason: str = _REGISTERING[0]
     description: str = _REGISTERING[1]
+    passing: bool = False
+    """Its checks have passed, so it is to get requests. It is healthy once it does: who sees that a target is healthy
+    can rely on it."""
     drain_until: float | None = None
     """When requests in flight are cut off, on the monotonic clock; None: it is not being deregistered."""
     gone: threading.Event = field(default_factory=threading.Event)
@@ -66,15 +69,22 @@ class Target:
         if self._failed == 1:
             self._failing_since = now
         if self._passed >= settings.healthy_threshold:
-            self._set(Health.HEALTHY, "", "")
+            self.passing = True
         elif self._failed >= settings.unhealthy_threshold and self._is_given_up(finding, settings, now):
+            self.passing = False
             self._set(Health.UNHEALTHY, finding.reason, finding.description)
         elif self.health is Health.INITIAL:
             self._set(Health.INITIAL, *_CHECKING)
 
+    def routed(self) -> None:
+        """The load balancer sends it requests now."""
+        if self.passing and self.drain_until is None:
+            self._set(Health.HEALTHY, "", "")
+
     def not_in_use(self) -> None:
         """No listener leads to its group: it is not checked."""
         self._passed = self._failed = 0
+        self.passing = False
         self._set(Health.UNUSED, *_NOT_IN_USE)
 
     def drain(self, until: float) -> None:
@@ -136,12 +146,22 @@ class Registry:
         with self._lock:
             if target.drain_until is not None or target.gone.is_set():
                 return
-            before = target.health
+            before = target.health, target.passing
             if finding is None:
                 target.not_in_use()
             else:
                 target.found(finding, settings, time.monotonic())
-        if target.health is not before:
+            after = target.health, target.passing
+        if after != before:
+            self._changed()
+
+    def mark_routed(self, targets: Iterable[Target]) -> None:
+        """Take in that the load balancer now sends requests to these."""
+        with self._lock:
+            before = [(target, target.health) for target in targets]
+            for target, _ in before:
+                target.routed()
+        if any(target.health is not health for target, health in before):
             self._changed()
 
     def get(self, key: Key) -> Target | None:
@@ -162,10 +182,10 @@ class Registry:
 def receiving(targets: Iterable[Target]) -> set[Target]:
     """Those of one group's targets that get new requests.
 
-    The healthy ones; where every target is unhealthy, all of them, as AWS fails open.
+    Those whose checks pass; where every target is unhealthy, all of them, as AWS fails open.
     """
     candidates = [target for target in targets if target.drain_until is None and is_loopback(target.key.address)]
-    healthy = {target for target in candidates if target.health is Health.HEALTHY}
-    if not healthy and all(target.health is Health.UNHEALTHY for target in candidates):
+    passing = {target for target in candidates if target.passing}
+    if not passing and all(target.health is Health.UNHEALTHY for target in candidates):
         return set(candidates)
-    return healthy
+    return passing

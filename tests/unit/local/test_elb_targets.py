@@ -26,6 +26,7 @@ def target(*findings: tuple[float, Finding], address: str = "127.0.3.1") -> Targ
     made = Target(Key("group", address, 80))
     for now, finding in findings:
         made.found(finding, SETTINGS, now)
+        made.routed()
     return made
 
 
@@ -53,7 +54,24 @@ def test_why_it_is_unhealthy_is_said_and_forgotten() -> None:
     assert sick.reason == "Target.ResponseCodeMismatch"
     for now in (10, 11):
         sick.found(GOOD, SETTINGS, now)
+        sick.routed()
     assert (sick.health, sick.reason) == (Health.HEALTHY, "")
+
+
+def test_a_target_is_healthy_when_requests_reach_it_and_not_before() -> None:
+    passed = target((0, GOOD))
+    passed.found(GOOD, SETTINGS, 1)
+    assert receiving([passed]) == {passed}
+    before = passed.health
+    passed.routed()
+    assert (before, passed.health) == (Health.INITIAL, Health.HEALTHY)
+
+
+def test_a_target_that_gets_requests_because_all_are_unhealthy_is_not_healthy() -> None:
+    sick = target((0, SICK), (9, SICK))
+    assert receiving([sick]) == {sick}
+    sick.routed()
+    assert sick.health is Health.UNHEALTHY
 
 
 def test_only_healthy_targets_get_requests() -> None:
