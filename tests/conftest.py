@@ -9,7 +9,7 @@ import pytest
 if TYPE_CHECKING:
     from xdist.scheduler import LoadScopeScheduling
 
-pytest_plugins = ["tests.support.leftovers"]
+pytest_plugins = ["tests.support.figures", "tests.support.leftovers"]
 
 
 @pytest.hookimpl(optionalhook=True)

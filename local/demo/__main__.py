@@ -46,6 +46,9 @@ def up(root: Path) -> int:
         report = Story(installation, progress).tell()
     except (StoryEnded, SiteError, AirflowError, ProgramDied) as error:
         return _failed(progress, error, root)
+    except Exception as error:
+        progress.console.print_exception()  # nothing that was thought of: where it came from is worth seeing
+        return _failed(progress, error, root)
     report.write(root / "report.json")
     progress.console.print()
     for line in report.lines(installation.settings.password):

@@ -102,7 +102,7 @@ class Installation:
         :raises ProgramDied, NotReady, subprocess.CalledProcessError: a part did not start; the message says why
         """
         self.root.mkdir(parents=True, exist_ok=True)
-        copy_configuration(REPOSITORY / "config", self.settings.config, self.ports.sites)
+        copy_configuration(REPOSITORY / "config", self.settings.config, self.ports)
         configure(self.settings.config)
         self._start_aws()
         server.start(self.programs, self.settings)
@@ -172,15 +172,22 @@ def _local_aws(*arguments: str | Path, environment: Mapping[str, str] | None = N
     return done.stdout.strip()
 
 
-def copy_configuration(source: Path, target: Path, port: int) -> None:
-    """Copy the configuration, with ``port`` in place of every platform's listener port."""
+def copy_configuration(source: Path, target: Path, ports: Ports) -> None:
+    """Copy the configuration, with this machine's ports in place of every listener's and every container's."""
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(source, target)
     file = target / "platforms.yaml"
     platforms = yaml.safe_load(file.read_text())
     for platform in platforms["platforms"].values():
-        platform["listener"]["port"] = port
+        platform["listener"]["port"] = ports.sites
     file.write_text(yaml.safe_dump(platforms, sort_keys=False))
+    for file in (target / "tenants").glob("*.yaml"):
+        tenant = yaml.safe_load(file.read_text())
+        for container in tenant["service"]["containers"].values():
+            if container["port"] != ports.tasks:
+                container["port"] = ports.tasks
+                container["environment"]["SITE_PORT"] = str(ports.tasks)  # which the sample images serve on
+        file.write_text(yaml.safe_dump(tenant, sort_keys=False))
 
 
 @cache

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from local.aws.addresses import is_free
 from local.aws.listening import holder
 
 HOST = "127.0.0.1"
+_TASKS_HOST = "127.255.255.253"
+"""One of the many that are like those of the sites' tasks: what listens on all addresses is in its way too."""
 _TRIED = 50
 
 
@@ -18,11 +20,13 @@ class NoPort(RuntimeError):
 
 @dataclass(frozen=True)
 class Ports:
-    """Of the three things that a person or a program connects to."""
+    """Of the things that a person or a program connects to."""
 
     aws: int = 4566
     airflow: int = 8080
     sites: int = 8088
+    tasks: int = 8080
+    """Of the sites' tasks, each of which has an address of its own."""
 
 
 def choose(usual: Ports, tell: Callable[[str], None]) -> Ports:
@@ -30,27 +34,21 @@ def choose(usual: Ports, tell: Callable[[str], None]) -> Ports:
 
     :raises NoPort: none of the next ones is free either
     """
-    taken: set[int] = set()
+    taken: set[tuple[str, int]] = set()
     chosen = {}
-    for name, words in (("aws", "the laptop's AWS"), ("airflow", "Airflow"), ("sites", "the sites")):
+    for name, words, host in (
+        ("aws", "the laptop's AWS", HOST),
+        ("airflow", "Airflow", HOST),
+        ("sites", "the sites", HOST),
+        ("tasks", "the sites' tasks", _TASKS_HOST),
+    ):
         wanted = getattr(usual, name)
-        port = next((p for p in range(wanted, wanted + _TRIED) if p not in taken and is_free(p)), None)
+        ports = range(wanted, wanted + _TRIED)
+        port = next((port for port in ports if (host, port) not in taken and is_free(host, port)), None)
         if port is None:
             raise NoPort(f"no port for {words} is free from {wanted} to {wanted + _TRIED - 1}: {holder(wanted)}")
         if port != wanted:
             tell(f"{holder(wanted)}: {words} will be on port {port}")
-        taken.add(port)
+        taken.add((host, port))
         chosen[name] = port
     return Ports(**chosen)
-
-
-def is_free(port: int) -> bool:
-    """Say whether a port can be listened on, on loopback."""
-    with socket.socket() as probe:
-        # As servers do: a port whose last connections are still fading is free.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError:
-            return False
-    return True

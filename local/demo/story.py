@@ -61,7 +61,8 @@ class Story:
             self._promote("qa → prod, while prod serves", "prod", "tested")
         second = self._active(prod)
         with self.progress.stage("promote a build that never becomes healthy to prod"):
-            self._promote("a build that never becomes healthy", "prod", first, build="unhealthy", expected="failed")
+            reason = (f"aborted, {prod.namespace} still serves {second}", "confirm: the deployment ended ROLLBACK_")
+            self._promote("a build that never becomes healthy", "prod", first, build="unhealthy", failing_with=reason)
         with self.progress.stage("ask AWS and the sites what is true now"):
             self.report.truths.append(_same("prod still serves the release from before", second, self._active(prod)))
             self._look_round([dev, qa, prod])
@@ -74,11 +75,13 @@ class Story:
         active = site.pointer().active
         return active.release or "" if active else ""
 
-    def _promote(self, words: str, environment: str, release: str, build: str = "", expected: str = "success") -> None:
+    def _promote(
+        self, words: str, environment: str, release: str, build: str = "", failing_with: tuple[str, ...] = ()
+    ) -> None:
         conf = {"environment": environment, "release": release, "build": build, "dry_run": False}
         with Visitors(self._serving()) as visitors:
             followed = self._follow({words: (TENANT.promote_dag_id, conf)})[words]
-        self._report(followed, visitors.counted(), environment, release, build, expected)
+        self._report(followed, visitors.counted(), environment, release, build, failing_with)
 
     def _report(
         self,
@@ -87,8 +90,9 @@ class Story:
         environment: str,
         release: str,
         build: str = "",
-        expected: str = "success",
+        failing_with: tuple[str, ...] = (),
     ) -> None:
+        expected = "failed" if failing_with else "success"
         self.report.promotions.append(
             Promotion(
                 words=followed.label,
@@ -102,6 +106,7 @@ class Story:
                 requests=counted.requests,
                 failed_requests=counted.failed,
                 reason=followed.reason,
+                expected_reason=failing_with,
                 steps=followed.steps,
             )
         )

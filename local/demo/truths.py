@@ -40,6 +40,9 @@ class World:
     snapshots: frozenset[str]
     secrets: dict[str, dict[str, Any]]
     """By ARN."""
+    parameters: frozenset[str]
+    jobs: dict[str, str]
+    """One-off tasks that have not stopped: by ARN what they were started for."""
 
     @property
     def referred(self) -> frozenset[str]:
@@ -60,7 +63,19 @@ def survey(installation: Installation, namespaces: Sequence[Namespace]) -> World
         stacks=frozenset(one["StackName"] for one in stacks if one["StackStatus"] != "DELETE_COMPLETE"),
         snapshots=frozenset(one["DBSnapshotIdentifier"] for one in snapshots),
         secrets={one["ARN"]: one for one in secrets if "DeletedDate" not in one},
+        parameters=frozenset(
+            one["Name"] for one in _pages(installation.client("ssm"), "describe_parameters", "Parameters")
+        ),
+        jobs=dict(_jobs(installation.client("ecs"))),
     )
+
+
+def _jobs(ecs: Any) -> Iterator[tuple[str, str]]:
+    for cluster in _pages(ecs, "list_clusters", "clusterArns"):
+        arns = _pages(ecs, "list_tasks", "taskArns", cluster=cluster)
+        for task in ecs.describe_tasks(cluster=cluster, tasks=arns)["tasks"] if arns else ():
+            if not task["group"].startswith("service:") and task["lastStatus"] != "STOPPED":
+                yield task["taskArn"], str(task.get("startedBy"))
 
 
 def truths(installation: Installation, namespaces: Sequence[Namespace]) -> Iterator[Truth]:
@@ -71,6 +86,11 @@ def truths(installation: Installation, namespaces: Sequence[Namespace]) -> Itera
         yield _one_database(namespace, world)
     yield Truth("no database without a pointer to it", tuple(sorted(set(world.instances) - world.referred)))
     yield Truth("no database stack without its database", tuple(sorted(_database_stacks(world) - set(world.instances))))
+    yield Truth(
+        "no stack but the platforms' and the namespaces' own", tuple(_stray_stacks(installation, namespaces, world))
+    )
+    yield Truth("no parameter but the pointers", tuple(sorted(world.parameters - {one.pointer for one in namespaces})))
+    yield Truth("no task but the services' own", tuple(f"{arn} ({why})" for arn, why in sorted(world.jobs.items())))
     yield Truth("no snapshot that is no release's and no final one", tuple(_stray_snapshots(namespaces, world)))
     yield Truth("no secret without a database or an environment", tuple(_stray_secrets(namespaces, world)))
     yield Truth("no lock is held", tuple(_held_locks(installation)))
@@ -119,6 +139,12 @@ def _is_database(name: str) -> bool:
     except InvalidName:
         return False
     return True
+
+
+def _stray_stacks(installation: Installation, namespaces: Sequence[Namespace], world: World) -> Iterator[str]:
+    serving = [namespace for namespace in namespaces if world.pointers[namespace].active]
+    expected = {*installation.platforms, *(one.stack for one in namespaces), *(one.service_stack for one in serving)}
+    yield from sorted(world.stacks - _database_stacks(world) - expected)
 
 
 def _stray_snapshots(namespaces: Sequence[Namespace], world: World) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import subprocess
 from dataclasses import dataclass, replace
 from http.cookies import SimpleCookie
 
@@ -124,6 +125,15 @@ def test_afterwards_every_pointer_is_true_and_nothing_is_left_over(
     tenant: TenantUnderTest, promoted_to_prod: Followed
 ) -> None:
     assert tenant.untrue() == []
+
+
+def test_everything_listens_on_loopback_only(tenant: TenantUnderTest) -> None:
+    ours = tenant.installation.programs.strays()
+    lines = subprocess.run(["ss", "-Hltnp"], capture_output=True, text=True, check=True).stdout.splitlines()
+    listening = [line for line in lines if any(f"pid={pid}," in line for pid in ours)]
+    for program in ("airflow", "haproxy", "mariadbd"):
+        assert any(program in line for line in listening), listening
+    assert [line for line in listening if not line.split()[3].startswith("127.")] == []
 
 
 def log_in(tenant: TenantUnderTest, environment: str) -> dict[str, str]:

@@ -43,9 +43,10 @@ def test_a_restore_that_fails(serving: TenantUnderTest) -> None:
 
 def test_a_run_that_a_person_marks_failed_while_it_waits(serving: TenantUnderTest) -> None:
     with everything_stays(serving, "qa"):
-        run = serving.start_promotion("qa", "new")
-        serving.installation.airflow.wait_for_task(run, "database", ["deferred"], 180)
-        serving.installation.airflow.mark(run, "failed")
+        with lasting(serving, "rds.restore", seconds=600):
+            run = serving.start_promotion("qa", "new")
+            serving.installation.airflow.wait_for_task(run, "database", ["deferred"], 180)
+            serving.installation.airflow.mark(run, "failed")
         ended = serving.end({"qa": run})["qa"]
     assert_aborted(ended, because="ended")
 
@@ -80,6 +81,17 @@ def differences(before: Standing, after: Standing) -> dict[str, tuple[object, ob
         for name in names
         if getattr(before, name) != getattr(after, name)
     }
+
+
+@contextmanager
+def lasting(tenant: TenantUnderTest, step: str, seconds: float) -> Iterator[None]:
+    """The laptop's AWS takes so long for a step that it is still at it when it is looked at."""
+    usual = tenant.installation.control("GET", "delays")[step]
+    tenant.installation.control("PUT", "delays", {step: seconds})
+    try:
+        yield
+    finally:
+        tenant.installation.control("PUT", "delays", {step: usual})
 
 
 @contextmanager

@@ -12,8 +12,10 @@ from snaplift.config.platform import Platforms
 from snaplift.config.tenant import Tenant
 from snaplift.pipelines import loading
 from tests.support.dag_processor import Parsed, parse
+from tests.support.figures import Note
 from tests.unit.config.conftest import PLATFORMS, TENANT
 
+pytestmark = pytest.mark.timeout(600)
 DAGS = Path(__file__).parents[2] / "dags"
 NAMES = [f"t{number % 26:02}-{number:04}" for number in range(1000)]
 KINDS = ("nightly", "promote", "provision")
@@ -34,11 +36,8 @@ def parsed(configuration: Path, tmp_path_factory: pytest.TempPathFactory) -> lis
     return list(parse(sorted(DAGS.glob("*.py")), tmp_path_factory.mktemp("airflow"), configuration))
 
 
-def test_every_dag_of_a_thousand_tenants_is_registered(
-    parsed: list[Parsed], capsys: pytest.CaptureFixture[str]
-) -> None:
-    with capsys.disabled():
-        print("\n" + "\n".join(_lines(parsed)))
+def test_every_dag_of_a_thousand_tenants_is_registered(parsed: list[Parsed], note: Note) -> None:
+    note("\n".join(_lines(parsed)))
     assert {error for each in parsed for error in each.errors.items()} == set()
     assert sorted(dag for each in parsed for dag in each.dags) == sorted(
         ["platform.provision", *(f"{name}.{kind}" for name in NAMES for kind in KINDS)]
@@ -54,7 +53,7 @@ def test_no_file_holds_many_more_tenants_than_another(parsed: list[Parsed]) -> N
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_tasks_start_reads_its_own_tenants_file_only(
-    configuration: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], kind: str
+    configuration: Path, monkeypatch: pytest.MonkeyPatch, note: Note, kind: str
 ) -> None:
     read: list[str] = []
 
@@ -68,8 +67,7 @@ def test_a_tasks_start_reads_its_own_tenants_file_only(
     monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_TASK_ID", "plan")
     begun = time.monotonic()
     found = loading.tenant_dags(str(DAGS / f"promote_{loading.shard_of(NAMES[500]):02}.py"))
-    with capsys.disabled():
-        print(f"\na task's start composes its DAGs in {1000 * (time.monotonic() - begun):.0f} ms")
+    note(f"a task of {kind} composes its DAGs in {1000 * (time.monotonic() - begun):.0f} ms")
     assert read == [NAMES[500]]
     assert f"{NAMES[500]}.{kind}" in found
     assert {dag_id.partition(".")[0] for dag_id in found} == {NAMES[500]}

@@ -19,7 +19,7 @@ import pytest
 
 REPOSITORY = Path(__file__).parents[2]
 _PR_SET_CHILD_SUBREAPER = 36
-_SETTLE_SECONDS = 3.0
+_SETTLE_SECONDS = 15.0
 
 
 @dataclass(frozen=True)

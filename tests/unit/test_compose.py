@@ -120,6 +120,21 @@ def test_the_dockerfile_has_every_stage_and_file_that_is_asked_for(services: dic
     assert [path for path in copied if not (REPOSITORY / path).exists()] == []
 
 
+def test_the_laptops_image_can_ask_for_its_packages_with_what_is_copied_before(tmp_path: Path) -> None:
+    before, command, _ = re.split(r"^RUN (\S+/packages\.sh)$", _stage("laptop"), flags=re.MULTILINE)
+    for source, target in re.findall(r"^COPY (\S+) (\S+)$", before, re.MULTILINE):
+        copy = shutil.copytree if (REPOSITORY / source).is_dir() else shutil.copy
+        (tmp_path / target.lstrip("/")).parent.mkdir(parents=True, exist_ok=True)
+        copy(REPOSITORY / source, tmp_path / target.lstrip("/"))
+    found = subprocess.run([tmp_path / command.lstrip("/"), "--check"], capture_output=True, text=True)
+    assert found.returncode in {0, 3}, found.stderr  # all there, or some are missing on this machine
+
+
+def _stage(name: str) -> str:
+    stages = re.split(r"^FROM \S+ AS (\S+)$", (REPOSITORY / "docker" / "Dockerfile").read_text(), flags=re.MULTILINE)
+    return dict(zip(stages[1::2], stages[2::2], strict=True))[name]
+
+
 def test_the_image_has_the_versions_that_the_tests_run_with() -> None:
     tested, shipped = (_pins(REPOSITORY / name) for name in ("requirements-dev.txt", "docker/requirements.txt"))
     product = _pins(REPOSITORY / "requirements.txt")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
 
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import DAG, BaseOperator, CronTriggerTimetable
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
+DEADLINE: Final = timedelta(hours=20)
+"""Of a whole night, so that one that hangs keeps no other away. The promotion that it waits for goes on by itself."""
+
+
 class StartInTimeOperator(BaseOperator):
     """Skip a scheduled start that comes too late; a start by hand always counts.
 
@@ -29,8 +33,6 @@ class StartInTimeOperator(BaseOperator):
         self.start_within = start_within
 
     def execute(self, context: Context) -> None:
-        from datetime import timedelta
-
         run: Any = context["dag_run"]
         if run.run_type != "scheduled":
             return
@@ -53,6 +55,7 @@ def nightly_dag(tenant: Tenant, nightly: Nightly) -> DAG:
         start_date=datetime(2026, 1, 1, tzinfo=UTC),
         catchup=False,
         max_active_runs=1,
+        dagrun_timeout=DEADLINE,
         allowed_run_types=common.SCHEDULED_OR_BY_HAND,
         tags=common.tags(tenant.tenant, "nightly", tenant),
         default_args={"owner": tenant.owner, **common.RETRIES},
@@ -83,6 +86,8 @@ def _promote_to(tenant: Tenant, environment: str) -> BaseOperator:
         },
         wait_for_completion=True,
         deferrable=True,
+        # A promotion that nothing would run must not keep this night, and with it every later one, waiting.
+        fail_when_dag_is_paused=True,
         poke_interval=30,
         allowed_states=["success"],
         failed_states=["failed"],

@@ -7,7 +7,7 @@ Unlike AWS:
 - Services and tasks without a launch type run as on Fargate; there are no container instances.
 - The rollback of a failed deployment brings the completed deployment back under its own id, with the tasks it
   still has. That AWS does the same could not be proven without it.
-- A task that ends by itself within three seconds counts as not started, which AWS's breaker counts; later
+- A task that ends by itself within ten seconds counts as not started, which AWS's breaker counts; later
   crashes are not counted, as on AWS.
 - A stack whose service fails at creation deletes the service before its CREATE_FAILED event, not after it.
 - Only the rolling strategy, without alarms, lifecycle hooks or bake time.

@@ -17,8 +17,8 @@ from local.aws.ecs.workforce import Retries, Workforce
 _BUSY_PAUSE = 0.1
 _STEADY_PAUSE = 1.0
 _EVENTS_KEPT = 100
-_START_SECONDS = 3.0
-"""A task that ends by itself sooner has not started."""
+_START_SECONDS = 10.0
+"""A task that ends by itself sooner has not started: enough for a program on a machine that is busy."""
 _BREAKER_REASON = "ECS deployment circuit breaker: tasks failed to start."
 _NO_CANDIDATE = "No rollback candidate was found to run the rollback."
 

@@ -20,7 +20,15 @@ PROMOTED = Promotion(
     requests=5120,
     failed_requests=0,
 )
-REFUSED = replace(PROMOTED, words="a bad build", build="broken", state="failed", expected="failed", reason="aborted: x")
+REFUSED = replace(
+    PROMOTED,
+    words="a bad build",
+    build="broken",
+    state="failed",
+    expected="failed",
+    reason="aborted, xy-0146-prod still serves. Why: confirm: rolled back",
+    expected_reason=("aborted", "confirm: rolled back"),
+)
 HOLDS = Truth("no lock is held")
 
 
@@ -38,6 +46,8 @@ def test_all_is_true_when_every_promotion_ended_as_expected_and_every_truth_hold
         report(replace(PROMOTED, state="failed")),
         report(replace(REFUSED, state="success")),
         report(replace(PROMOTED, failed_requests=1)),
+        report(replace(PROMOTED, requests=0)),
+        report(replace(REFUSED, reason="aborted, xy-0146-prod still serves. Why: adapt: ended with 1")),
         report(PROMOTED, truths=(HOLDS, Truth("no lock is held", ("platform-prod-locks: xy-0146-prod",)))),
         Report(tenant="xy-0146"),
     ],
@@ -45,6 +55,8 @@ def test_all_is_true_when_every_promotion_ended_as_expected_and_every_truth_hold
         "a promotion failed",
         "a bad build went live",
         "a request failed",
+        "nobody visited",
+        "it was turned away for another reason",
         "a truth does not hold",
         "nothing was done",
     ],

@@ -51,7 +51,12 @@ class World:
                     {"DBSnapshotIdentifier": "xy-0146-qa-final-20261122t020000z-99999999"},
                 ]
             },
-            "describe_stacks": {"Stacks": [{"StackName": DATABASE, "StackStatus": "CREATE_COMPLETE"}]},
+            "describe_stacks": {
+                "Stacks": [
+                    {"StackName": name, "StackStatus": "CREATE_COMPLETE"}
+                    for name in ("platform-nonprod", QA.stack, QA.service_stack, DATABASE)
+                ]
+            },
             "list_secrets": {
                 "SecretList": [
                     {"ARN": SECRET, "Name": "snaplift/xy-0146/qa/20261123t020000z/0a1b2c3d"},
@@ -59,6 +64,8 @@ class World:
                     {"ARN": "arn:salt", "Name": f"{QA.environment_secrets}SITE_SALT"},
                 ]
             },
+            "describe_parameters": {"Parameters": [{"Name": QA.pointer}]},
+            "list_tasks": {"taskArns": []},
             "scan": {"Items": [{"namespace": {"S": str(QA)}, "phase": {"S": "free"}}]},
         }
         self.service = {
@@ -78,6 +85,8 @@ class FakeClient:
         self._world = world
 
     def get_paginator(self, operation: str) -> FakePaginator:
+        if operation == "list_clusters":
+            return FakePaginator(self.list_clusters())
         return FakePaginator(self._world.answers[operation])
 
     def get_parameter(self, Name: str) -> dict[str, Any]:  # noqa: N803  (boto3's)
@@ -89,6 +98,10 @@ class FakeClient:
 
     def describe_services(self, **_: object) -> dict[str, Any]:
         return {"services": [self._world.service]}
+
+    def describe_tasks(self, tasks: list[str], **_: object) -> dict[str, Any]:
+        common = {"group": "family:xy-0146-qa", "lastStatus": "RUNNING", "startedBy": "0a1b2c3d-1-smoke"}
+        return {"tasks": [{"taskArn": arn, **common} for arn in tasks]}
 
     def scan(self, **_: object) -> dict[str, Any]:
         return self._world.answers["scan"]
@@ -162,8 +175,8 @@ def test_a_service_that_no_pointer_knows(world: World) -> None:
 def test_before_the_first_promotion_nothing_stands_and_that_is_true(world: World) -> None:
     world.pointer = Pointer()
     world.service["status"] = "INACTIVE"
-    for operation in ("describe_db_instances", "describe_stacks"):
-        world[operation].clear()
+    world["describe_db_instances"].clear()
+    del world["describe_stacks"][2:]
     del world["list_secrets"][:2]
     assert untrue(world) == {}
 
@@ -191,6 +204,21 @@ def test_a_stack_whose_database_is_gone(world: World) -> None:
 def test_a_stack_that_was_deleted_is_no_stack(world: World) -> None:
     world["describe_stacks"].append({"StackName": "xy-0146-qa-db-20261122t020000z", "StackStatus": "DELETE_COMPLETE"})
     assert untrue(world) == {}
+
+
+def test_a_stack_that_nothing_accounts_for(world: World) -> None:
+    world["describe_stacks"].append({"StackName": "xy-0146-old", "StackStatus": "CREATE_COMPLETE"})
+    assert untrue(world) == {"no stack but the platforms' and the namespaces' own": "xy-0146-old"}
+
+
+def test_a_parameter_that_is_no_pointer(world: World) -> None:
+    world["describe_parameters"].append({"Name": "/snaplift/xy-0146/old/pointer"})
+    assert untrue(world) == {"no parameter but the pointers": "/snaplift/xy-0146/old/pointer"}
+
+
+def test_a_task_that_was_left_running(world: World) -> None:
+    world.answers["list_tasks"] = cast("Any", {"taskArns": ["arn:task"]})
+    assert untrue(world) == {"no task but the services' own": "arn:task (0a1b2c3d-1-smoke)"}
 
 
 def test_a_snapshot_that_is_nobodys(world: World) -> None:

@@ -41,6 +41,14 @@ def test_environments_come_one_after_the_other_each_only_after_success(dag: DAG)
         assert task.retries == 0
 
 
+def test_a_night_that_hangs_keeps_no_other_away(dag: DAG) -> None:
+    """What it waits for may be a paused DAG; a deferred task knows no timeout but its run's."""
+    for name in ("promote_to_qa", "promote_to_prod"):
+        assert getattr(dag.get_task(name), "fail_when_dag_is_paused", None) is True
+    assert dag.dagrun_timeout is not None
+    assert dag.dagrun_timeout < timedelta(days=1)
+
+
 def test_every_param_is_said_so_that_a_run_can_be_triggered_again_as_it_was(dag: DAG) -> None:
     asked = {name: getattr(dag.get_task(f"promote_to_{name}"), "conf", None) for name in ("qa", "prod")}
     assert asked == {
