@@ -198,7 +198,6 @@ def _databases(places: _Places, ours: dict[str, str], making: dict[str, str]) ->
             databases,
             StringEquals=ours,
         ),
-        allow("DeleteOurSnapshots", ["rds:DeleteDBSnapshot"], snapshots, StringEquals=ours),
         allow("ReadTags", ["rds:ListTagsForResource"], [*databases, *snapshots]),
     ]
 
@@ -215,8 +214,6 @@ def _deployments(places: _Places, ours: dict[str, str], making: dict[str, str]) 
     return [
         # Has no resource level; the tag says whose it will be.
         allow("RegisterOurRevisions", ["ecs:RegisterTaskDefinition"], "*", StringEquals=making),
-        # Has no resource level either, and takes no condition on tags.
-        allow("DeregisterRevisions", ["ecs:DeregisterTaskDefinition"], "*"),
         # A task may take its tags from its revision, and then no request says them.
         allow("TagWhatIsMade", ["ecs:TagResource"], [*revisions, *tasks], StringEqualsIfExists=making),
         allow("RunOurRevisions", ["ecs:RunTask"], revisions, ArnEquals=clusters),

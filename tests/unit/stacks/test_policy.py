@@ -90,6 +90,12 @@ def test_what_no_promotion_does_is_not_allowed(action: str, resource: str) -> No
     assert not allows(STATEMENTS, action, resource)
 
 
+def test_s04_no_revision_can_be_deregistered_and_no_snapshot_deleted() -> None:
+    """A revision that is deregistered cannot be gone back to; a snapshot is what a rollback restores."""
+    assert not allows(STATEMENTS, "ecs:DeregisterTaskDefinition", "*")
+    assert not allows(STATEMENTS, "rds:DeleteDBSnapshot", f"arn:aws:rds:{HERE}:snapshot:{QA.snapshot(RELEASE)}")
+
+
 def test_nothing_is_allowed_wholesale() -> None:
     for statement in STATEMENTS:
         assert statement["Effect"] == "Allow"
@@ -98,7 +104,7 @@ def test_nothing_is_allowed_wholesale() -> None:
 
 def test_everything_is_the_resource_only_of_what_has_none_or_lists() -> None:
     everything = {statement["Sid"] for statement in STATEMENTS if "*" in listed(statement["Resource"])}
-    assert everything == {"Listings", "RegisterOurRevisions", "DeregisterRevisions", "ListTasks"}
+    assert everything == {"Listings", "RegisterOurRevisions", "ListTasks"}
     assert all(action.split(":")[1].startswith(("Describe", "List", "Get")) for action in named("Listings")["Action"])
 
 
@@ -106,7 +112,6 @@ def test_changing_what_has_tags_asks_for_our_tag() -> None:
     ours = {"aws:ResourceTag/snaplift:installation": "acme"}
     for sid in (
         "ChangeOurStacksWithTheStackRole",
-        "DeleteOurSnapshots",
         "DeployOurServices",
         "OpenOurDatabasesToTheirService",
         "ProtectAndDeleteOurDatabases",
