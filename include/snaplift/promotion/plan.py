@@ -127,6 +127,11 @@ class Plan(Frozen):
         return EnvironmentSettings.of(self.platforms, self.tenant, self.environment)
 
     @property
+    def items_of_adapt(self) -> int:
+        """How many things make the data this environment's own; where data is authored, whether there is a setup."""
+        return int(self.tenant.setup is not None) if self.mode == "origin" else len(self.tenant.adapt)
+
+    @property
     def tags(self) -> dict[str, str]:
         """Of what this run makes in the target."""
         return naming.tags(self.run.installation, self.name, release=self.parsed_release, run=self.run.hash)

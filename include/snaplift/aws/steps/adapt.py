@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from snaplift import naming
 from snaplift.aws.errors import StepFailed
 from snaplift.aws.hooks import mysql
-from snaplift.aws.hooks.rds import FoundInstance
+from snaplift.aws.steps import marks
 from snaplift.aws.steps.credentials import master, server
 from snaplift.aws.steps.job import run_command
 from snaplift.aws.steps.promotion import Done, Promotion
 from snaplift.config.tenant import AdaptCommand, AdaptSql
 from snaplift.promotion.values import values
 from snaplift.promotion.wait import Wait
-
-MARK = f"{naming.TAG_PREFIX}adapt"
-"""A tag of the instance, so of this incarnation: how far it has been adapted."""
 
 
 def advance(promotion: Promotion) -> Wait | Done:
@@ -36,18 +32,23 @@ def advance(promotion: Promotion) -> Wait | Done:
 def _set_up(promotion: Promotion) -> Wait | Done:
     if promotion.plan.tenant.setup is None:
         return Done(skipped="the tenant's configuration has no setup: the database stays empty")
-    outcome = run_command(promotion, "setup", promotion.plan.tenant.setup)
-    return outcome if isinstance(outcome, Wait) else Done({"task": outcome.arn})
+    instance = marks.candidate(promotion)
+    if marks.is_past(instance.tags.get(marks.ADAPT, ""), 0):
+        return Done(skipped="the setup has run")
+    if isinstance(outcome := run_command(promotion, "setup", promotion.plan.tenant.setup), Wait):
+        return outcome
+    promotion.aws.databases.tag(instance, {marks.ADAPT: "0-done"})
+    return Done({"task": outcome.arn})
 
 
 def _apply(promotion: Promotion, number: int, item: AdaptSql | AdaptCommand) -> Wait | None:
-    instance = _instance(promotion)
+    instance = marks.candidate(promotion)
     begun, done = f"{number}-begun", f"{number}-done"
-    mark = instance.tags.get(MARK, "")
-    if _is_past(mark, number):
+    mark = instance.tags.get(marks.ADAPT, "")
+    if marks.is_past(mark, number):
         return None
     if isinstance(item, AdaptCommand):  # finding its task again is no repetition
-        promotion.aws.databases.tag(instance, {MARK: begun})
+        promotion.aws.databases.tag(instance, {marks.ADAPT: begun})
         if isinstance(outcome := run_command(promotion, f"adapt-{number}", item), Wait):
             return outcome
     else:
@@ -56,21 +57,9 @@ def _apply(promotion: Promotion, number: int, item: AdaptSql | AdaptCommand) -> 
                 f"statement group {number} of adapt was interrupted and may not be repeated: promote again, "
                 "from a fresh restore (or declare it repeatable)"
             )
-        promotion.aws.databases.tag(instance, {MARK: begun})
+        promotion.aws.databases.tag(instance, {marks.ADAPT: begun})
         plan = promotion.plan
         found = values(plan.platforms, plan.tenant, plan.environment, plan.release)
         mysql.run(server(promotion), master(promotion), item.sql, found, promotion.fence.check)
-    promotion.aws.databases.tag(instance, {MARK: done})
+    promotion.aws.databases.tag(instance, {marks.ADAPT: done})
     return None
-
-
-def _is_past(mark: str, number: int) -> bool:
-    at, _, state = mark.partition("-")
-    return bool(at) and (int(at) > number or (int(at) == number and state == "done"))
-
-
-def _instance(promotion: Promotion) -> FoundInstance:
-    found = promotion.aws.databases.instance(promotion.plan.database)
-    if found is None or found.resource_id != promotion.database().resource_id:
-        raise StepFailed(f"instance {promotion.plan.database} is gone: promote again")
-    return found

@@ -6,6 +6,7 @@ import logging
 
 from snaplift.aws.errors import StepFailed
 from snaplift.aws.hooks import mysql
+from snaplift.aws.steps import marks
 from snaplift.aws.steps.promotion import Done, Promotion
 
 log = logging.getLogger(__name__)
@@ -38,4 +39,5 @@ def advance(promotion: Promotion) -> Done:
         if mysql.opens(where, promotion.source.credentials.credentials(source.secret)):
             raise StepFailed(f"the credentials of {source.instance} open {where.host}: it would not be separate")
         log.info("the credentials of %s are refused", source.instance)
+    promotion.aws.databases.tag(marks.candidate(promotion), {marks.CREDENTIALS: application.username})
     return Done({"account": application.username, "dropped": dropped})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from snaplift.aws.errors import StepFailed
+from snaplift.aws.steps import marks
 from snaplift.aws.steps.job import ensure_revision
 from snaplift.aws.steps.promotion import Done, Promotion
 from snaplift.promotion.deployment import Service
@@ -17,6 +18,7 @@ def advance(promotion: Promotion) -> Wait | Done:
     """
     plan, services = promotion.plan, promotion.aws.services
     arn = ensure_revision(promotion)
+    marks.check_passed(promotion, arn)
     service = services.service(promotion.cluster, plan.name.service)
     if service is not None:
         _check_runs(promotion, service, arn)

@@ -18,8 +18,7 @@ from snaplift.aws.steps.smoke import SERVING
 from snaplift.config.platform import Platforms
 from snaplift.promotion import deployment
 from snaplift.promotion.lock import Lock, Phase
-from snaplift.promotion.plan import Plan
-from snaplift.promotion.pointer import Revision
+from snaplift.promotion.plan import Place, Plan
 from snaplift.promotion.run import Run
 from snaplift.promotion.wait import Wait
 
@@ -40,11 +39,12 @@ def advance(platforms: Platforms, namespace: str, run: Run, now: Callable[[], da
     if found is None:
         return _tell_again(platforms, namespace, run)
     lock, place, locks = found
-    pointer, _ = Aws.at(place).pointers.read(lock.record.plan.name.pointer)
-    if pointer.active is not None and _is_of(pointer.active, lock.record.plan):
+    if not _is_active(place, lock.record.plan):
+        lock = locks.enter(place.lock_table, namespace, run.token, Phase.ABORTING, now())
+    # Looked at again: until the phase was another one, the run's own step may have moved the pointer.
+    if _is_active(place, lock.record.plan):
         locks.release(place.lock_table, namespace, run.token)
-        return Done({"active": pointer.active.release or "origin"})
-    lock = locks.enter(place.lock_table, namespace, run.token, Phase.ABORTING, now())
+        return _complete(lock)
     promotion = Promotion(lock, place, locks, now)
     if wait := _abort(promotion):
         return wait
@@ -58,15 +58,27 @@ def _tell_again(platforms: Platforms, namespace: str, run: Run) -> Done:
     if found is None:
         return Done(skipped="this run holds no lock: there is nothing to undo")
     plan = found.lock.record.plan
-    pointer, _ = Aws.at(found.place).pointers.read(plan.name.pointer)
-    if pointer.active is not None and _is_of(pointer.active, plan):
-        return Done({"active": pointer.active.release or "origin"})
+    if _is_active(found.place, plan):
+        return _complete(found.lock)
     raise Aborted(_sentence(plan, found.lock))
 
 
-def _is_of(active: Revision, plan: Plan) -> bool:
+def _is_active(place: Place, plan: Plan) -> bool:
     """Say whether this promotion made what is active; a run that was cleared may have made an earlier release too."""
-    return active.run == plan.run.hash and active.release == plan.release and active != plan.before.active
+    pointer, _ = Aws.at(place).pointers.read(plan.name.pointer)
+    active = pointer.active
+    if active is None or active == plan.before.active:
+        return False
+    return active.run == plan.run.hash and active.release == plan.release
+
+
+def _complete(lock: Lock) -> Done:
+    """Say what is active, and what is left over: after the activation a failure changes nothing any more."""
+    done = {"active": lock.record.plan.release or "origin"}
+    if not lock.failure:
+        return Done(done)
+    log.warning("the release is active, and something is left: %s", lock.failure)
+    return Done({**done, "left": lock.failure})
 
 
 def _sentence(plan: Plan, lock: Lock) -> str:

@@ -7,9 +7,9 @@ import logging
 from datetime import timedelta
 from urllib.parse import urlsplit
 
-from snaplift import naming
 from snaplift.aws.errors import StepFailed
 from snaplift.aws.hooks import mysql
+from snaplift.aws.steps import marks
 from snaplift.aws.steps.credentials import server
 from snaplift.aws.steps.job import ensure_revision, job, run_command, token
 from snaplift.aws.steps.promotion import Done, Promotion
@@ -19,8 +19,6 @@ from snaplift.promotion.wait import Wait
 
 log = logging.getLogger(__name__)
 
-MARK = f"{naming.TAG_PREFIX}smoke"
-"""A tag of the instance, so of this incarnation: the revision that passed."""
 SERVING = "smoke"
 START = timedelta(minutes=15)
 
@@ -31,15 +29,13 @@ def advance(promotion: Promotion) -> Wait | Done:
     :raises StepFailed: says which check failed, and how.
     """
     plan = promotion.plan
-    instance = promotion.aws.databases.instance(plan.database)
-    revision = ensure_revision(promotion).rpartition("/")[2].replace(":", "/")  # a tag's value may hold either
-    if instance is None:
-        raise StepFailed(f"instance {plan.database} is gone: promote again")
-    if instance.tags.get(MARK) != revision:
+    instance, revision = marks.candidate(promotion), marks.of_revision(ensure_revision(promotion))
+    marks.check_prepared(promotion, instance)
+    if instance.tags.get(marks.SMOKE) != revision:
         for number, check in enumerate(plan.tenant.smoke):
             if wait := _check(promotion, number, check):
                 return wait
-        promotion.aws.databases.tag(instance, {MARK: revision})
+        promotion.aws.databases.tag(instance, {marks.SMOKE: revision})
     # After the mark: a try that finds its task stopped, but no mark, would take the check for failed.
     promotion.aws.services.stop_job(promotion.cluster, token(promotion, SERVING))
     _open(promotion)

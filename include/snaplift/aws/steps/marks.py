@@ -1,0 +1,64 @@
+"""How far a candidate has come, written on its instance: so it holds for this incarnation, and whoever paints tasks."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from snaplift import naming
+from snaplift.aws.errors import StepFailed
+from snaplift.aws.hooks.rds import FoundInstance
+from snaplift.aws.steps.promotion import Promotion
+
+CREDENTIALS: Final = f"{naming.TAG_PREFIX}credentials"
+"""The application's account that was made, and tried."""
+ADAPT: Final = f"{naming.TAG_PREFIX}adapt"
+"""``<number>-begun`` or ``<number>-done``, of the last item; where data is authored, of its setup."""
+SMOKE: Final = f"{naming.TAG_PREFIX}smoke"
+"""The revision that passed."""
+
+
+def candidate(promotion: Promotion) -> FoundInstance:
+    """Look at the candidate's instance.
+
+    :raises StepFailed: it is gone, or another one has its name.
+    """
+    found = promotion.aws.databases.instance(promotion.plan.database)
+    if found is None or found.resource_id != promotion.database().resource_id:
+        raise StepFailed(f"instance {promotion.plan.database} is gone: promote again")
+    return found
+
+
+def is_past(mark: str, number: int) -> bool:
+    """Say whether an item of adapt has been done."""
+    at, _, state = mark.partition("-")
+    return bool(at) and (int(at) > number or (int(at) == number and state == "done"))
+
+
+def check_prepared(promotion: Promotion, instance: FoundInstance) -> None:
+    """Be sure that the copy is this environment's own: a person may have marked the task that makes it so.
+
+    :raises StepFailed: names the step that was not done.
+    """
+    items = promotion.plan.items_of_adapt
+    adapted = not items or is_past(instance.tags.get(ADAPT, ""), items - 1)
+    for step, done in (("credentials", CREDENTIALS in instance.tags), ("adapt", adapted)):
+        if not done:
+            raise StepFailed(
+                f"{instance.identifier} has not been through '{step}', whatever its colour: clear that task"
+            )
+
+
+def check_passed(promotion: Promotion, revision: str) -> None:
+    """Be sure that the checks of smoke have passed for this revision.
+
+    :param revision: its ARN.
+    :raises StepFailed: they have not.
+    """
+    instance = candidate(promotion)
+    if instance.tags.get(SMOKE) != of_revision(revision):
+        raise StepFailed(f"{instance.identifier} has not been through 'smoke', whatever its colour: clear that task")
+
+
+def of_revision(arn: str) -> str:
+    """A revision as a tag's value: ``xy-0146-qa/37``."""
+    return arn.rpartition("/")[2].replace(":", "/")
