@@ -140,3 +140,24 @@ def test_a_reserved_word_must_be_escaped(dynamodb: Any, table: str, key: Any) ->
 
 def test_an_unknown_table_is_not_found(dynamodb: Any, key: Any) -> None:
     assert refusal(dynamodb.get_item, TableName=fresh("no"), Key=key) == "ResourceNotFoundException"
+
+
+def test_s14_a_scan_goes_on_behind_a_page_that_its_filter_left_empty(dynamodb: Any, table: str) -> None:
+    names = sorted(fresh("lock") for _ in range(4))
+    for name in names:
+        take(dynamodb, table, {"id": {"S": name}}, "held" if name == names[-1] else "free")
+    pages = dynamodb.get_paginator("scan").paginate(
+        TableName=table,
+        ConsistentRead=True,
+        FilterExpression="#token <> :free AND #id IN (:a, :b, :c, :d)",
+        ProjectionExpression="#id",
+        ExpressionAttributeNames={"#token": "token", "#id": "id"},
+        ExpressionAttributeValues={
+            ":free": {"S": "free"},
+            **{f":{letter}": {"S": name} for letter, name in zip("abcd", names, strict=True)},
+        },
+        PaginationConfig={"PageSize": 1},
+    )
+    found = [page["Items"] for page in pages]
+    assert len(found) >= len(names)
+    assert [item for items in found for item in items] == [{"id": {"S": names[-1]}}]

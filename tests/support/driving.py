@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from importlib import import_module
-from typing import Any
 
-from snaplift.aws.errors import WaitFailed
-from snaplift.aws.observe import make_client, observe
+from snaplift.aws import driving
 from snaplift.aws.steps import finish, lock
 from snaplift.aws.steps.plan import make_plan
 from snaplift.aws.steps.promotion import Done, find_lock, resume
@@ -18,27 +15,15 @@ from snaplift.pipelines import promote, provision
 from snaplift.promotion.plan import Plan
 from snaplift.promotion.planning import Request
 from snaplift.promotion.run import Run
-from snaplift.promotion.wait import Verdict, Wait, judge
+from snaplift.promotion.wait import Wait
 
 PROMOTE = tuple(step for steps in promote.GROUPS.values() for step in steps)
 PROVISION = tuple(step for steps in provision.GROUPS.values() for step in steps)
 
 
-def drive(advance: Callable[[], Wait | Done], *, pause: float = 0.05, timeout: float = 120) -> Done:
-    """Advance until there is nothing left to wait for.
-
-    :raises WaitFailed: something went wrong that the step itself does not explain.
-    """
-    deadline = time.monotonic() + timeout
-    while isinstance(outcome := advance(), Wait):
-        client = make_client(outcome)
-        while (verdict := judge(outcome, observe(outcome, client))) is Verdict.PENDING:
-            if time.monotonic() > deadline:
-                raise WaitFailed(f"{outcome} is not done after {timeout} s")
-            time.sleep(pause)
-        if verdict is not Verdict.DONE and isinstance(again := advance(), Wait):
-            raise WaitFailed(f"{again} has gone wrong: {verdict}")
-    return outcome
+def drive(advance: Callable[[], Wait | Done]) -> Done:
+    """Advance until there is nothing left to wait for, looking as often as tests like it."""
+    return driving.drive(advance, first=0.05, slowest=0.05)
 
 
 class Driver:
@@ -57,11 +42,11 @@ class Driver:
         return make_plan(request, self.run, self.platforms, self.tenant)
 
     def lock(self, plan: Plan) -> None:
-        self.results["lock"] = lock.advance(plan)
+        self.results["lock"] = drive(lambda: lock.advance(plan))
 
-    def step(self, name: str, **given: Any) -> Done:
+    def step(self, name: str) -> Done:
         module = import_module(f"snaplift.aws.steps.{name}")
-        self.results[name] = drive(lambda: module.advance(resume(self.platforms, self.namespace, self.run)), **given)
+        self.results[name] = drive(lambda: module.advance(resume(self.platforms, self.namespace, self.run)))
         return self.results[name]
 
     def finish(self) -> Done:

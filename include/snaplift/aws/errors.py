@@ -52,6 +52,11 @@ class WaitFailed(StepFailed):
     """What was waited for went wrong, vanished or took too long."""
 
 
+def sentence(error: Exception) -> str:
+    """What an error says, with what was noted on it on its way."""
+    return " ".join([str(error), *getattr(error, "__notes__", ())])
+
+
 def code(error: ClientError) -> str:
     """AWS's code for an error, ``DBInstanceNotFound``."""
     return str(error.response.get("Error", {}).get("Code", ""))

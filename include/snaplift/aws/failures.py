@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 from snaplift.aws.errors import StepFailed, is_transient
 from snaplift.config.errors import InvalidConfiguration
 from snaplift.naming import InvalidName
-from snaplift.promotion.lock import LockHeld, LockLost, PlanOutdated
+from snaplift.promotion.lock import LockHeld, LockLost, PlanOutdated, UnreadableLock
 from snaplift.promotion.planning import PlanRefused
 from snaplift.promotion.pointer import UnreadablePointer
 from snaplift.stacks.outputs import MissingOutput
@@ -22,6 +22,7 @@ PERMANENT = (
     PlanOutdated,
     PlanRefused,
     StepFailed,
+    UnreadableLock,
     UnreadablePointer,
 )
 

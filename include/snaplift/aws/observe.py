@@ -59,6 +59,11 @@ def _http(_aws: Aws, wait: Wait) -> Observation | None:
         connection.close()
 
 
+def _lock(aws: Aws, wait: Wait) -> Observation | None:
+    found = aws.locks.find(wait.scope or "", wait.name)
+    return Observation(state=found.phase, detail=f"by run {found.record.plan.run}") if found else None
+
+
 LOOKS: dict[Kind, Look] = {
     "stack": _stack,
     "db_instance": _db_instance,
@@ -67,6 +72,7 @@ LOOKS: dict[Kind, Look] = {
     "service_deployment": _service_deployment,
     "task": _task,
     "http": _http,
+    "lock": _lock,
 }
 """How to look, by kind of thing."""
 

@@ -213,6 +213,8 @@ class Environment(Strict):
     """Instead of the tenant's."""
     approval: Approval | None = None
     """Whether a person is asked before a promotion to it; none: nobody is."""
+    lock_wait: Duration | None = None
+    """Instead of the tenant's."""
 
 
 class Nightly(Strict):
@@ -250,6 +252,8 @@ class Tenant(Strict):
     smoke: tuple[Smoke, ...] = ()
     """What must be true of a candidate before a visitor sees it: ``sql``, a request (``path``) or a ``command``."""
     retention: Retention = Retention()
+    lock_wait: Duration = timedelta(minutes=10)
+    """How long a promotion waits for another one of the same environment to end; ``0s``: it does not wait."""
     nightly: Nightly | None = None
     """None: people promote."""
 

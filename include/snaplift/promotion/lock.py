@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Final
 
 from pydantic import BaseModel, ConfigDict
 
 from snaplift.promotion.plan import Before, Plan
+
+LEASE: Final = timedelta(hours=8)
+"""Renewed at each step's start. Longer than the longest wait of a step with what comes on top of it (its deadline in
+Airflow, a retry): nothing of a deferred run executes that could renew it."""
 
 
 class Phase(StrEnum):
@@ -24,6 +29,10 @@ class LockLost(RuntimeError):
 
 class LockHeld(RuntimeError):
     """Another run holds the lock."""
+
+
+class UnreadableLock(RuntimeError):
+    """A lock's item is not as this version writes it: who holds it cannot be told, so it counts as held."""
 
 
 class Record(BaseModel):
@@ -47,11 +56,28 @@ class Lock(BaseModel):
     """Grows with every holder."""
     lease_until: datetime
     record: Record
+    airflow: str = ""
+    """The id of the metadata database that the holder's run is in; empty: it was in none, or it is not known."""
     failure: str = ""
     """Why the holder's last step failed; an abort tells it."""
 
+    @property
+    def held(self) -> bool:
+        return self.phase is not Phase.FREE
+
+    @property
+    def last_sign(self) -> datetime:
+        """When its holder last said that it lives."""
+        return self.lease_until - LEASE
+
     def held_by(self, token: str) -> bool:
-        return self.token == token and self.phase != Phase.FREE
+        return self.token == token and self.held
+
+    def __str__(self) -> str:
+        return (
+            f"{self.namespace} is locked by run {self.record.plan.run} since "
+            f"{self.record.acquired_at:%Y-%m-%d %H:%M} UTC ({self.phase})"
+        )
 
 
 class PlanOutdated(RuntimeError):

@@ -275,7 +275,7 @@ def _pointers_and_locks(places: _Places) -> list[Statement]:
         ),
         allow(
             "Locks",
-            ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Scan", "dynamodb:UpdateItem"],
+            ["dynamodb:GetItem", "dynamodb:Scan", "dynamodb:UpdateItem"],
             [
                 arn
                 for name in places.platforms

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from snaplift import naming
 from snaplift.config.platform import Platform, Platforms
@@ -24,6 +25,7 @@ class EnvironmentSettings:
     database: Database
     service: Service
     retention: Retention
+    lock_wait: timedelta
 
     @classmethod
     def of(cls, platforms: Platforms, tenant: Tenant, environment: str) -> EnvironmentSettings:
@@ -46,6 +48,7 @@ class EnvironmentSettings:
             database=tenant.database.model_copy(update=database),
             service=tenant.service.model_copy(update=found.service.model_dump(exclude_none=True)),
             retention=found.retention or tenant.retention,
+            lock_wait=tenant.lock_wait if found.lock_wait is None else found.lock_wait,
         )
 
     @property

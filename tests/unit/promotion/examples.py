@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from snaplift import naming
+from snaplift.promotion.lock import LEASE, Lock, Phase, Record
 from snaplift.promotion.plan import Before, Plan
 from snaplift.promotion.planning import Choice, Facts, Instance, Request, Snapshot, Usage, choose, decide
 from snaplift.promotion.pointer import DatabaseReference, Pointer, Revision
@@ -137,3 +139,19 @@ def plan(environment: str = "qa", release: str = "new", found: Facts | None = No
 def decided(**changes: Any) -> Plan:
     """A plan whose release was decided at the lock."""
     return plan(**changes).decided(naming.Release(NEW))
+
+
+NOW: Final = datetime(2026, 11, 23, 2, 0, 0, 123456, UTC)
+
+
+def lock(phase: Phase = Phase.PROMOTING, **changes: Any) -> Lock:
+    """A lock that was taken just now."""
+    given: dict[str, Any] = {
+        "namespace": "xy-0146-qa",
+        "token": RUN.token,
+        "phase": phase,
+        "fence": 1,
+        "lease_until": NOW + LEASE,
+        "record": Record(plan=decided(), acquired_at=NOW),
+    }
+    return Lock(**{**given, **changes})

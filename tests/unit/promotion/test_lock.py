@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from snaplift.promotion.lock import Lock, Phase, PlanOutdated, Record, check_unchanged
-from tests.unit.promotion.examples import OLD, RUN, before, decided, revision, task_definition
+from snaplift.promotion.lock import Phase, PlanOutdated, Record, check_unchanged
+from tests.unit.promotion.examples import NOW, OLD, RUN, before, lock, revision, task_definition
 
-NOW = datetime(2026, 11, 23, 2, 0, 0, 123456, UTC)
 ACTIVE = revision(OLD)
-
-
-def lock(phase: Phase = Phase.PROMOTING) -> Lock:
-    return Lock(
-        namespace="xy-0146-qa",
-        token=RUN.token,
-        phase=phase,
-        fence=1,
-        lease_until=NOW + timedelta(hours=6),
-        record=Record(plan=decided(), acquired_at=NOW),
-    )
 
 
 def test_nothing_has_changed() -> None:
@@ -61,6 +48,16 @@ def test_a_lock_is_its_runs_until_it_is_free() -> None:
     assert not lock(Phase.FREE).held_by(RUN.token)
     assert not lock().held_by(RUN.model_copy(update={"run_id": "other"}).token)
     assert not lock().held_by(RUN.model_copy(update={"installation": "other"}).token)
+
+
+def test_a_lock_says_who_holds_it_since_when_and_in_which_phase() -> None:
+    assert str(lock(Phase.ABORTING)) == (
+        "xy-0146-qa is locked by run xy-0146.promote manual__2026-11-23 since 2026-11-23 02:00 UTC (aborting)"
+    )
+
+
+def test_its_holders_last_sign_of_life_is_when_the_lease_was_extended() -> None:
+    assert lock().last_sign == NOW
 
 
 def test_the_record_is_the_same_after_it_was_written_and_read() -> None:

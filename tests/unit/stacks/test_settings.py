@@ -23,6 +23,16 @@ def test_overrides_win_one_by_one() -> None:
     assert found.database.parameters == TENANT.database.parameters
 
 
+@pytest.mark.parametrize(("own", "seconds"), [({}, 600), ({"lock_wait": "0s"}, 0), ({"lock_wait": "1h"}, 3600)])
+def test_an_environment_waits_for_its_lock_as_the_tenant_does_unless_it_says_so(
+    own: dict[str, str], seconds: int
+) -> None:
+    given = tenant(environments={"dev": {"platform": "platform-new", **own}})
+    assert EnvironmentSettings.of(PLATFORMS, given, "dev").lock_wait.total_seconds() == seconds
+    other = tenant(environments={"dev": {"platform": "platform-new"}}, lock_wait="20m")
+    assert EnvironmentSettings.of(PLATFORMS, other, "dev").lock_wait.total_seconds() == 1200
+
+
 @pytest.mark.parametrize(
     ("engine", "version", "family"),
     [("mariadb", "10.11", "mariadb10.11"), ("mariadb", "10.11.14", "mariadb10.11"), ("mysql", "8.0", "mysql8.0")],

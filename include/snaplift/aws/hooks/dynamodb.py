@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.amazon.aws.hooks.base_aws import AwsGenericHook
 from botocore.exceptions import ClientError
 
-from snaplift.aws.errors import code
+from snaplift.aws.errors import absent_is_none, code
 from snaplift.aws.hooks.base import PlaceMixin
-from snaplift.promotion.lock import Lock, LockHeld, LockLost, Phase, Record
+from snaplift.promotion.lock import LEASE, Lock, LockHeld, LockLost, Phase, Record, UnreadableLock
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-
-LEASE = timedelta(hours=6)
-"""Longer than any single wait of a step: nothing of a deferred run executes that could renew it."""
 
 
 def _seconds(moment: datetime) -> dict[str, str]:
@@ -41,6 +38,7 @@ class LockHook(PlaceMixin, AwsGenericHook["DynamoDBClient"]):
         """Read a namespace's lock, consistently. None: it was never held, or its platform does not stand.
 
         :raises ClientError: it could not be read; that never means that nobody holds it.
+        :raises UnreadableLock: it is not as this version writes it.
         """
         try:
             item = self.client.get_item(TableName=table, Key={"namespace": {"S": namespace}}, ConsistentRead=True)
@@ -50,8 +48,36 @@ class LockHook(PlaceMixin, AwsGenericHook["DynamoDBClient"]):
             raise
         return self._lock(item["Item"]) if "Item" in item else None
 
+    def held(self, table: str) -> list[str]:
+        """List the namespaces whose lock somebody holds, consistently and to the last page; none: no such table.
+
+        :raises ClientError: they could not be listed; that never means that nobody holds one.
+        """
+        pages = self.client.get_paginator("scan").paginate(
+            TableName=table,
+            ConsistentRead=True,
+            FilterExpression="#phase <> :free",
+            ProjectionExpression="#namespace",
+            ExpressionAttributeNames={"#phase": "phase", "#namespace": "namespace"},
+            ExpressionAttributeValues={":free": {"S": Phase.FREE}},
+        )
+        with absent_is_none("ResourceNotFoundException"):
+            return sorted(item["namespace"]["S"] for page in pages for item in page["Items"])
+        return []
+
+    @classmethod
+    def _lock(cls, item: Any) -> Lock:
+        try:
+            return cls._parse(item)
+        except (KeyError, ValueError) as error:
+            name = item.get("namespace", {}).get("S", "a namespace")
+            raise UnreadableLock(
+                f"the lock of {name} cannot be read, so it counts as held: {type(error).__name__}: {error}. "
+                "Was it written by another version of snaplift?"
+            ) from error
+
     @staticmethod
-    def _lock(item: Any) -> Lock:
+    def _parse(item: Any) -> Lock:
         return Lock(
             namespace=item["namespace"]["S"],
             token=item["token"]["S"],
@@ -59,12 +85,14 @@ class LockHook(PlaceMixin, AwsGenericHook["DynamoDBClient"]):
             fence=int(item["fence"]["N"]),
             lease_until=datetime.fromtimestamp(int(item["lease_until"]["N"]), UTC),
             record=Record.model_validate_json(item["record"]["S"]),
+            airflow=item.get("airflow", {}).get("S", ""),
             failure=item.get("failure", {}).get("S", ""),
         )
 
-    def acquire(self, table: str, record: Record) -> Lock:
+    def acquire(self, table: str, record: Record, airflow: str = "") -> Lock:
         """Take the lock of the record's plan's namespace; if the same run holds it, its lock is returned unchanged.
 
+        :param airflow: the metadata database that the run is in.
         :raises LockHeld: another run holds it; the message says which.
         :raises LockLost: this run held it and its promotion is being aborted.
         """
@@ -75,7 +103,7 @@ class LockHook(PlaceMixin, AwsGenericHook["DynamoDBClient"]):
                 TableName=table,
                 Key={"namespace": {"S": namespace}},
                 UpdateExpression="SET #token = :token, #phase = :promoting, #record = :record, lease_until = :until, "
-                "fence = if_not_exists(fence, :zero) + :one REMOVE failure",
+                "airflow = :airflow, fence = if_not_exists(fence, :zero) + :one REMOVE failure",
                 ConditionExpression="attribute_not_exists(#token) OR #phase = :free",
                 ExpressionAttributeNames={"#token": "token", "#phase": "phase", "#record": "record"},
                 ExpressionAttributeValues={
@@ -84,6 +112,7 @@ class LockHook(PlaceMixin, AwsGenericHook["DynamoDBClient"]):
                     ":free": {"S": Phase.FREE},
                     ":record": {"S": record.model_dump_json(by_alias=True)},
                     ":until": _seconds(record.acquired_at + LEASE),
+                    ":airflow": {"S": airflow},
                     ":zero": {"N": "0"},
                     ":one": {"N": "1"},
                 },
@@ -98,13 +127,10 @@ class LockHook(PlaceMixin, AwsGenericHook["DynamoDBClient"]):
     def _own(self, table: str, namespace: str, token: str) -> Lock:
         """The lock that could not be taken, where that is because this run has it."""
         found = self.find(table, namespace)
-        if found is None:
+        if found is None or not found.held:
             raise LockHeld(f"the lock of {namespace} is changing hands: try again")
         if not found.held_by(token):
-            raise LockHeld(
-                f"{namespace} is locked by run {found.record.plan.run} since {found.record.acquired_at:%Y-%m-%d %H:%M}"
-                f" UTC ({found.phase}). Wait for it to end, or end it in Airflow"
-            )
+            raise LockHeld(str(found))
         if found.phase is not Phase.PROMOTING:
             raise LockLost(f"the promotion of {namespace} by this run is {found.phase}")
         return found
@@ -135,31 +161,46 @@ class LockHook(PlaceMixin, AwsGenericHook["DynamoDBClient"]):
             if code(error) != "ConditionalCheckFailedException":
                 raise
 
-    def enter(self, table: str, namespace: str, token: str, phase: Phase, now: datetime) -> Lock:
+    def enter(self, table: str, lock: Lock, phase: Phase, now: datetime | None) -> Lock:
         """Go over to another phase; being in it already is no error.
 
-        :raises LockLost: the lock is not ours.
+        :param lock: as it was read: held meanwhile by another run, or by the same run once more, it is not changed.
+        :param now: None: the lease is not extended, since it is not the holder who asks.
+        :raises LockLost: the lock is not as it was read.
         """
-        return self._change(table, namespace, token, (Phase.PROMOTING, phase), phase, now)
+        return self._change(table, lock.namespace, lock.token, (Phase.PROMOTING, phase), phase, now, lock.fence)
 
     def _change(
-        self, table: str, namespace: str, token: str, expected: tuple[Phase, ...], phase: Phase, now: datetime
+        self,
+        table: str,
+        namespace: str,
+        token: str,
+        expected: tuple[Phase, ...],
+        phase: Phase,
+        now: datetime | None,
+        fence: int | None = None,
     ) -> Lock:
         names = [f":p{number}" for number in range(len(expected))]
+        values: Any = {
+            ":token": {"S": token},
+            ":phase": {"S": phase},
+            **{name: {"S": one} for name, one in zip(names, expected, strict=True)},
+        }
+        if now is not None:
+            values[":until"] = _seconds(now + LEASE)
+        if fence is not None:
+            values[":fence"] = {"N": str(fence)}
         try:
             answer = self.client.update_item(
                 TableName=table,
                 Key={"namespace": {"S": namespace}},
-                UpdateExpression="SET #phase = :phase, lease_until = :until"
+                UpdateExpression="SET #phase = :phase"
+                + (", lease_until = :until" if now is not None else "")
                 + (" REMOVE failure" if phase is Phase.PROMOTING else ""),
-                ConditionExpression=f"#token = :token AND #phase IN ({', '.join(names)})",
+                ConditionExpression=f"#token = :token AND #phase IN ({', '.join(names)})"
+                + (" AND fence = :fence" if fence is not None else ""),
                 ExpressionAttributeNames={"#token": "token", "#phase": "phase"},
-                ExpressionAttributeValues={
-                    ":token": {"S": token},
-                    ":phase": {"S": phase},
-                    ":until": _seconds(now + LEASE),
-                    **{name: {"S": one} for name, one in zip(names, expected, strict=True)},
-                },
+                ExpressionAttributeValues=values,
                 ReturnValues="ALL_NEW",
             )
         except ClientError as error:
@@ -168,16 +209,20 @@ class LockHook(PlaceMixin, AwsGenericHook["DynamoDBClient"]):
             raise LockLost(f"the lock of {namespace} is no longer this run's in phase {phase}") from None
         return self._lock(answer["Attributes"])
 
-    def release(self, table: str, namespace: str, token: str) -> None:
-        """Give the lock back. What is not ours is left alone: it was given back before."""
+    def release(self, table: str, lock: Lock) -> None:
+        """Give the lock back. What is not ours is left alone: it was given back before, and perhaps taken again."""
         try:
             self.client.update_item(
                 TableName=table,
-                Key={"namespace": {"S": namespace}},
+                Key={"namespace": {"S": lock.namespace}},
                 UpdateExpression="SET #phase = :free",
-                ConditionExpression="#token = :token",
+                ConditionExpression="#token = :token AND fence = :fence",
                 ExpressionAttributeNames={"#token": "token", "#phase": "phase"},
-                ExpressionAttributeValues={":token": {"S": token}, ":free": {"S": Phase.FREE}},
+                ExpressionAttributeValues={
+                    ":token": {"S": lock.token},
+                    ":fence": {"N": str(lock.fence)},
+                    ":free": {"S": Phase.FREE},
+                },
             )
         except ClientError as error:
             if code(error) != "ConditionalCheckFailedException":

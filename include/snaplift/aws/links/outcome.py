@@ -137,6 +137,7 @@ _OF_KIND: Final[dict[str, Callable[[str, Scene | None], Links]]] = {
     "db_snapshot": _snapshot,
     "service_deployment": _deployment,
     "task": _task,
+    "lock": _lock,
 }
 """By a wait's kind."""
 

@@ -47,6 +47,7 @@ class AdvancingOperator(BaseOperator):
         :raises AirflowFailException: it cannot succeed, however often it is tried.
         """
         # boto3 takes a second to import: not while DAGs are parsed.
+        from snaplift.aws.errors import sentence
         from snaplift.aws.failures import is_permanent
 
         try:
@@ -55,10 +56,12 @@ class AdvancingOperator(BaseOperator):
             outcome = self.advance(context)
         except Exception as error:
             self.on_failure(context, error)
-            if is_permanent(error):
+            permanent, said = is_permanent(error), sentence(error)
+            if permanent or said != str(error):
                 # On a line of its own: a traceback is cut where the screen ends.
-                self.log.error("%s", error)
-                raise AirflowFailException(str(error)) from error
+                self.log.error("%s", said)
+            if permanent:
+                raise AirflowFailException(said) from error
             raise
         self._link(context, outcome)
         if isinstance(outcome, Wait):
@@ -66,6 +69,7 @@ class AdvancingOperator(BaseOperator):
             self.defer(
                 trigger=WaitTrigger(outcome.model_dump_json(), time.time() + outcome.timeout),
                 method_name="execute",
+                kwargs=self.kept(),
                 # The trigger keeps the deadline and says what it saw; this only catches a triggerer that hangs.
                 timeout=timedelta(seconds=outcome.timeout + 600),
             )
@@ -76,6 +80,10 @@ class AdvancingOperator(BaseOperator):
     def advance(self, context: Context) -> Wait | Done:
         """Do the next thing that is missing."""
         raise NotImplementedError
+
+    def kept(self) -> dict[str, Any]:
+        """What ``execute`` is given again after a wait."""
+        return {}
 
     def _link(self, context: Context, outcome: Wait | Done) -> None:
         """Write down where the outcome is seen: the links are there while a step waits. It never fails a task."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -110,15 +112,29 @@ def planned(context: Context) -> Plan:
 
 
 class LockOperator(TenantOperator):
-    """Take the namespace's lock, with the plan as its record."""
+    """Take the namespace's lock, with the plan as its record; while another run has it, wait for ``lock_wait``."""
 
     operator_extra_links = links_of_step("lock")
+    since: float | None = None
 
-    def advance(self, context: Context) -> Done:
+    def execute(self, context: Context, event: dict[str, str] | None = None, since: float | None = None) -> Any:
+        """Run, or go on after a wait.
+
+        :param since: when the first wait began, as Unix time in seconds: all waits together have one limit.
+        """
+        self.since = since or time.time()
+        return super().execute(context, event)
+
+    def kept(self) -> dict[str, Any]:
+        return {"since": self.since}
+
+    def advance(self, context: Context) -> Wait | Done:
+        from snaplift.aws.operators.metadata import this_airflow
         from snaplift.aws.steps.lock import advance
 
         self.plan = planned(context)
-        return advance(self.plan)
+        since = datetime.fromtimestamp(self.since or time.time(), UTC)
+        return advance(self.plan, airflow=this_airflow(), since=since)
 
 
 class StepOperator(TenantOperator):

@@ -11,13 +11,14 @@ from snaplift.aws.aws import Aws
 from snaplift.aws.errors import StepFailed
 from snaplift.aws.steps.confirm import settle
 from snaplift.aws.steps.job import token
-from snaplift.aws.steps.promotion import REMOVAL, Done, Promotion, find_lock, utc_now
+from snaplift.aws.steps.outlook import has_database, is_of, outlook
+from snaplift.aws.steps.promotion import REMOVAL, Done, HeldLock, Promotion, find_lock, utc_now
 from snaplift.aws.steps.removal import remove_database
 from snaplift.aws.steps.retire import wait_unused
 from snaplift.aws.steps.smoke import SERVING
 from snaplift.config.platform import Platforms
 from snaplift.promotion import deployment
-from snaplift.promotion.lock import Lock, Phase
+from snaplift.promotion.lock import Lock, LockLost, Phase
 from snaplift.promotion.plan import Place, Plan
 from snaplift.promotion.run import Run
 from snaplift.promotion.wait import Wait
@@ -33,23 +34,56 @@ def advance(platforms: Platforms, namespace: str, run: Run, now: Callable[[], da
     """End a promotion, however it got here.
 
     :raises Aborted: after everything was put back.
-    :raises StepFailed: something could not be put back; nothing was deleted that this is not sure of.
+    :raises StepFailed: something could not be put back; nothing was deleted that this is not sure of. A note says what
+        is left, and who finishes it; so it does on any other error.
     """
-    found = find_lock(platforms, namespace, run)
-    if found is None:
-        return _tell_again(platforms, namespace, run)
-    lock, place, locks = found
-    if not _is_active(place, lock.record.plan):
-        lock = locks.enter(place.lock_table, namespace, run.token, Phase.ABORTING, now())
+    held = find_lock(platforms, namespace, run)
+    return _tell_again(platforms, namespace, run) if held is None else _end(held, now, extended=True)
+
+
+def take_over(held: HeldLock, now: Callable[[], datetime] = utc_now) -> Wait | Done:
+    """End a promotion in place of its run, which is dead, as the run would have ended it.
+
+    The lease is not extended: whoever resumes this, or judges the lock again, finds it as it was.
+
+    :param held: the lock as it was judged; nothing is done if it has changed hands since.
+    :raises Aborted: as :func:`advance` does, and everything else.
+    """
+    lock = held.locks.find(held.place.lock_table, held.lock.namespace)
+    if lock is None or not lock.held_by(held.lock.token) or lock.fence != held.lock.fence:
+        return Done(skipped=f"the lock of {held.lock.namespace} was given back")
+    return _end(held._replace(lock=lock), now, extended=False)
+
+
+def _end(held: HeldLock, now: Callable[[], datetime], *, extended: bool) -> Wait | Done:
+    try:
+        return _complete_or_abort(held, now, extended=extended)
+    except (Aborted, LockLost):
+        raise
+    except Exception as error:
+        error.add_note(_left(Promotion(*held, now)))
+        raise
+
+
+def _complete_or_abort(held: HeldLock, now: Callable[[], datetime], *, extended: bool) -> Wait | Done:
+    (lock, place, locks), plan = held, held.lock.record.plan
+    if not _is_active(place, plan):
+        lock = locks.enter(place.lock_table, lock, Phase.ABORTING, now() if extended else None)
     # Looked at again: until the phase was another one, the run's own step may have moved the pointer.
-    if _is_active(place, lock.record.plan):
-        locks.release(place.lock_table, namespace, run.token)
+    if _is_active(place, plan):
+        locks.release(place.lock_table, lock)
         return _complete(lock)
-    promotion = Promotion(lock, place, locks, now)
-    if wait := _abort(promotion):
+    if wait := _abort(Promotion(lock, place, locks, now)):
         return wait
-    locks.release(place.lock_table, namespace, run.token)
-    raise Aborted(_sentence(lock.record.plan, lock))
+    locks.release(place.lock_table, lock)
+    raise Aborted(_sentence(plan, lock))
+
+
+def _left(promotion: Promotion) -> str:
+    return (
+        f"Left to do: {'; '.join(outlook(promotion))}. Mend what is said above; fleet.recover then finishes it, or "
+        f"clear 'finish' of run {promotion.plan.run}, or: snaplift lock break {promotion.plan.name}"
+    )
 
 
 def _tell_again(platforms: Platforms, namespace: str, run: Run) -> Done:
@@ -64,12 +98,8 @@ def _tell_again(platforms: Platforms, namespace: str, run: Run) -> Done:
 
 
 def _is_active(place: Place, plan: Plan) -> bool:
-    """Say whether this promotion made what is active; a run that was cleared may have made an earlier release too."""
     pointer, _ = Aws.at(place).pointers.read(plan.name.pointer)
-    active = pointer.active
-    if active is None or active == plan.before.active:
-        return False
-    return active.run == plan.run.hash and active.release == plan.release
+    return is_of(pointer.active, plan)
 
 
 def _complete(lock: Lock) -> Done:
@@ -179,9 +209,6 @@ def _forget_candidate(promotion: Promotion) -> None:
 def _remove_candidate(promotion: Promotion) -> Wait | None:
     """Take this run's database away. What another run made under that name is not ours to touch."""
     plan = promotion.plan
-    stack = promotion.aws.stacks.find(plan.database)
-    instance = promotion.aws.databases.instance(plan.database)
-    made_by = {stack.run if stack else None, instance.tags.get(naming.RUN_TAG) if instance else None}
-    if plan.run.hash not in made_by:
+    if not has_database(promotion):
         return None
     return remove_database(promotion, plan.database, resource_id=None, run=plan.run.hash, final_snapshot=None)

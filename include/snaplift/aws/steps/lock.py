@@ -10,28 +10,57 @@ from snaplift.aws.aws import Aws
 from snaplift.aws.errors import StepFailed
 from snaplift.aws.steps.plan import look_before
 from snaplift.aws.steps.promotion import Done, utc_now
-from snaplift.promotion.lock import PlanOutdated, Record, check_unchanged
+from snaplift.config.fields import format_duration
+from snaplift.promotion.lock import LockHeld, Phase, PlanOutdated, Record, check_unchanged
 from snaplift.promotion.plan import Plan
+from snaplift.promotion.wait import Wait
 
 
-def advance(plan: Plan, now: Callable[[], datetime] = utc_now) -> Done:
+def advance(
+    plan: Plan,
+    now: Callable[[], datetime] = utc_now,
+    *,
+    airflow: str = "",
+    since: datetime | None = None,
+) -> Wait | Done:
     """Take the lock with the plan, its release decided, as its record.
 
-    :raises LockHeld: another run has it.
+    :param airflow: the id of the metadata database that this run is in.
+    :param since: when this run began to wait for the lock, the same however often it is asked; None: it does not wait.
+    :raises LockHeld: another run has it, and the environment's ``lock_wait`` is over.
     :raises PlanOutdated: what the plan rests on has changed; the lock is given back.
     """
     aws, place = Aws.at(plan.place), plan.place
-    record = Record(plan=_with_release(plan, now()), acquired_at=now())
-    lock = aws.locks.acquire(place.lock_table, record)
+    moment = now()
+    record = Record(plan=_with_release(plan, moment), acquired_at=moment)
+    try:
+        lock = aws.locks.acquire(place.lock_table, record, airflow)
+    except LockHeld as held:
+        return _wait_or_give_up(plan, held, moment, since)
     decided = lock.record.plan
     # An earlier try may have taken the lock and died before it checked; one that went on has made something.
     if lock.record.acquired_at == record.acquired_at or not _has_begun(decided):
         try:
             _check(decided)
         except PlanOutdated:
-            aws.locks.release(place.lock_table, str(plan.name), plan.run.token)
+            aws.locks.release(place.lock_table, lock)
             raise
     return Done({"release": decided.release, "database": decided.database, "fence": lock.fence})
+
+
+def _wait_or_give_up(plan: Plan, held: LockHeld, moment: datetime, since: datetime | None) -> Wait:
+    """Wait for the lock for what is left of the time."""
+    limit = plan.effective.lock_wait
+    left = limit - (moment - since) if since is not None else timedelta(0)
+    if left <= timedelta(0):
+        waited = f", {format_duration(limit)} after this run came" if since is not None and limit else ""
+        raise LockHeld(
+            f"{held}{waited}. Wait for it to end, or end it in Airflow. If it does not go on: snaplift lock show "
+            f"{plan.name}"
+        )
+    return Aws.at(plan.place).locks.wait(
+        "lock", str(plan.name), scope=plan.place.lock_table, done=(Phase.FREE,), absent="done", timeout=left
+    )
 
 
 def _with_release(plan: Plan, moment: datetime) -> Plan:
