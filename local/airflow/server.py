@@ -40,7 +40,7 @@ def start(programs: Programs, settings: Settings) -> None:
     passwords = os.open(settings.passwords_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with open(passwords, "w") as file:
         json.dump({USER: settings.password}, file)
-    shutil.copyfile(_empty_database(), settings.home / "airflow.db")
+    shutil.copyfile(empty_database(), settings.home / "airflow.db")
     _preload(settings)
     commands = {
         "airflow-api-server": ["api-server", "--host", HOST, "--port", str(settings.port)],
@@ -86,7 +86,7 @@ def _missing(url: str) -> list[str]:
     return [name.replace("_", "-") for name, part in parts.items() if part["status"] != "healthy"]
 
 
-def _empty_database() -> Path:
+def empty_database() -> Path:
     """A database as ``airflow db migrate`` leaves it, made once for each version."""
     template = Path(sys.prefix) / "cache" / f"airflow-{version('apache-airflow-core')}.db"
     if not template.exists():

@@ -1,0 +1,60 @@
+"""The operators of ``fleet.recover``: find the locks of dead runs, and end what those runs began."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from snaplift.aws.operators.base import AdvancingOperator
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from snaplift.aws.steps.promotion import Done
+    from snaplift.aws.steps.recover import Ask
+    from snaplift.promotion.wait import Wait
+
+MOST: Final = 200
+"""Locks that one run recovers: Airflow maps a task over 1,024 things at most, and the next run comes in minutes."""
+
+
+class _RecoveringOperator(AdvancingOperator):
+    """Asks this Airflow how runs stand."""
+
+    def ask(self, context: Context) -> Ask:
+        from snaplift.aws.operators.metadata import asking
+        from snaplift.config.loading import tenant_names
+
+        return asking(context["ti"], lambda: tenant_names(Path(self.configuration)))  # type: ignore[arg-type]
+
+
+class FindDeadLocksOperator(_RecoveringOperator):
+    """List the locks whose run is dead, over all platforms; the list is the task's XCom."""
+
+    def execute(self, context: Context, event: dict[str, str] | None = None) -> Any:
+        return super().execute(context, event)["locks"]
+
+    def advance(self, context: Context) -> Done:
+        from snaplift.aws.steps.promotion import Done
+        from snaplift.aws.steps.recover import find
+
+        leads = find(self.platforms(), self.ask(context))
+        if len(leads) > MOST:
+            self.log.warning("%d locks are to be recovered: this run takes the first %d", len(leads), MOST)
+        return Done({"locks": [lead.model_dump() for lead in leads[:MOST]]})
+
+
+class RecoverOperator(_RecoveringOperator):
+    """End the promotion of one dead run, by its lock's record, and give the lock back.
+
+    :param lock: one of what :class:`FindDeadLocksOperator` found.
+    """
+
+    def __init__(self, *, lock: dict[str, Any], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.lock = lock
+
+    def advance(self, context: Context) -> Wait | Done:
+        from snaplift.aws.steps.recover import Lead, advance
+
+        return advance(self.platforms(), Lead.model_validate(self.lock), self.ask(context))
