@@ -6,14 +6,15 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Never
+from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 import snaplift
-from snaplift.config.errors import ConfigError, InvalidConfiguration
+from snaplift.cli import lock
+from snaplift.cli.output import OUTPUT, ConfigFolder, fail
+from snaplift.config.errors import InvalidConfiguration
 from snaplift.config.loading import Configuration, find_configuration, load_configuration
 
 app = typer.Typer(
@@ -23,17 +24,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-_output = Console(highlight=False)
-_errors = Console(stderr=True, highlight=False)
+app.add_typer(lock.app)
 
-ConfigFolder = Annotated[
-    Path | None,
-    typer.Option(
-        "--config",
-        metavar="DIR",
-        help="The folder with platforms.yaml; without it $SNAPLIFT_CONFIG, else config in the current folder.",
-    ),
-]
 OutFolder = Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder to write to; made if need be.")]
 
 
@@ -57,16 +49,16 @@ def validate(config: ConfigFolder = None) -> None:
     """Check the configuration; exit with 1 if anything is wrong in it."""
     found = _load(config)
     if found.tenants:
-        _output.print(_tenants_table(found))
+        OUTPUT.print(_tenants_table(found))
     counts = [
         _count(len(found.platforms.platforms), "platform"),
         _count(len(found.tenants), "tenant"),
         _count(sum(len(tenant.environments) for tenant in found.tenants.values()), "environment"),
         _count(len(found.errors), "error"),
     ]
-    _output.print(", ".join(counts))
+    OUTPUT.print(", ".join(counts))
     if found.errors:
-        _fail(found.errors)
+        fail(*found.errors)
 
 
 @app.command()
@@ -76,7 +68,7 @@ def render(out: OutFolder, config: ConfigFolder = None) -> None:
 
     found = _load(config)
     if found.errors:
-        _fail(found.errors)
+        fail(*found.errors)
     _write(out, render_stacks(found.platforms, found.tenants.values()))
 
 
@@ -102,13 +94,7 @@ def _load(folder: Path | None) -> Configuration:
     try:
         return load_configuration(folder or find_configuration(None, os.environ))
     except InvalidConfiguration as error:
-        _fail(error.errors)
-
-
-def _fail(errors: tuple[ConfigError, ...]) -> Never:
-    for error in errors:
-        _errors.print(str(error), style="red", markup=False, soft_wrap=True)
-    raise typer.Exit(1)
+        fail(*error.errors)
 
 
 def _write(folder: Path, files: Mapping[str, str]) -> None:
@@ -118,9 +104,8 @@ def _write(folder: Path, files: Mapping[str, str]) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
         except OSError as error:
-            _errors.print(f"{path}: cannot be written: {error.strerror}", style="red", markup=False, soft_wrap=True)
-            raise typer.Exit(1) from None
-    _output.print(f"{_count(len(files), 'file')} written to {folder}", markup=False, soft_wrap=True)
+            fail(f"{path}: cannot be written: {error.strerror}")
+    OUTPUT.print(f"{_count(len(files), 'file')} written to {folder}", markup=False, soft_wrap=True)
 
 
 def _count(number: int, noun: str) -> str:
