@@ -11,6 +11,7 @@ from snaplift.config.tenant import Tenant
 from snaplift.promotion.plan import Before, Frozen, Mode, Place, Plan, Source
 from snaplift.promotion.pointer import Pointer, Revision
 from snaplift.promotion.run import Run
+from snaplift.promotion.writes import Writes, refusal
 from snaplift.stacks.outputs import NamespaceOutputs, PlatformOutputs
 
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
@@ -100,6 +101,8 @@ class Facts(Frozen):
     """By container ``repository@digest``; None: there is no such image."""
     instances: Usage
     snapshots: Usage
+    writes: Writes | None = None
+    """In the target's active database; None: there is none."""
 
 
 def choose(request: Request, tenant: Tenant, above: Revision | None) -> Choice:
@@ -187,29 +190,30 @@ def decide(request: Request, choice: Choice, run: Run, platforms: Platforms, ten
         platform=facts.platform,
         namespace=facts.namespace,
         before=facts.before,
-        left_out=_left_out(tenant, request.environment, choice.mode),
+        writes=facts.writes,
+        left_out={},
     )
+    plan = plan.model_copy(update={"left_out": _left_out(plan)})
     if reasons := list(_reasons(plan, choice, facts)):
         raise PlanRefused(reasons)
     return plan
 
 
-def _left_out(tenant: Tenant, environment: str, mode: Mode) -> dict[str, str]:
+def _left_out(plan: Plan) -> dict[str, str]:
     """Steps of the way that this promotion does not have."""
-    settings = tenant.environments[environment]
     found = {
         "copy": "the snapshot is in the target's account and region",
         "migrate": "not supported yet",
         "warm": "not supported yet",
         "bake": "not supported yet",
     }
-    if settings.approval is None:
+    if plan.approval is None:
         found["approve"] = "the environment asks for none"
-    if mode == "origin":
+    if plan.mode == "origin":
         found["snapshot"] = found["copy"] = "the first environment's database is made from nothing"
-    elif not tenant.adapt:
+    elif not plan.tenant.adapt:
         found["adapt"] = "the tenant's configuration has none"
-    if not tenant.smoke:
+    if not plan.tenant.smoke:
         found["smoke"] = "the tenant's configuration has none"
     return found
 
@@ -218,6 +222,8 @@ def _reasons(plan: Plan, choice: Choice, facts: Facts) -> Iterator[str]:
     yield from _reasons_of_place(plan, facts)
     yield from _reasons_of_data(plan, facts)
     yield from _reasons_of_release(plan, facts)
+    if lost := refusal(plan.writes, plan.target_writes, plan.environment):
+        yield lost
     for container, image in choice.images.items():
         if facts.images.get(container) is None:
             yield f"there is no image {image} (container {container}): push it, or name another build"

@@ -9,6 +9,7 @@ import pytest
 from snaplift.promotion.plan import Plan
 from snaplift.promotion.planning import Facts, PlanRefused, Usage, decide
 from snaplift.promotion.pointer import Pointer
+from snaplift.promotion.writes import Writes, refusal
 from tests.unit.promotion.examples import (
     DIGEST,
     IMAGES,
@@ -145,6 +146,12 @@ def test_s26_a_quota_that_is_used_up_is_found_before_anything_is_made(quota: str
 
 def test_s26_a_standing_release_needs_no_room_for_a_snapshot() -> None:
     assert reasons(facts("standing", snapshots=Usage(used=100, limit=100)), "standing", NEW) == []
+
+
+def test_s09_writes_that_would_be_lost_are_one_of_the_reasons() -> None:
+    lost = Writes(database="xy-0146-prod-db", untold="it is not there")
+    assert only(facts("tested", writes=lost), "tested", NEW, "prod") == refusal(lost, "refuse", "prod")
+    assert reasons(facts("tested", writes=lost), "tested", NEW, "qa") == []
 
 
 def test_s05_a_service_with_a_desired_count_of_0_would_prove_nothing() -> None:
