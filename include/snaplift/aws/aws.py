@@ -13,6 +13,7 @@ from snaplift.aws.hooks.ec2 import NetworkHook
 from snaplift.aws.hooks.ecr import ImageHook
 from snaplift.aws.hooks.ecs import ServiceHook
 from snaplift.aws.hooks.elbv2 import ListenerHook
+from snaplift.aws.hooks.fingerprints import FingerprintHook
 from snaplift.aws.hooks.kms import KeyHook
 from snaplift.aws.hooks.rds import DatabaseHook
 from snaplift.aws.hooks.secrets_manager import CredentialsHook
@@ -62,6 +63,10 @@ class Aws:
     @cached_property
     def locks(self) -> LockHook:
         return LockHook(**self._unfenced)  # its writes have their own condition
+
+    @cached_property
+    def fingerprints(self) -> FingerprintHook:
+        return FingerprintHook(**self._given)
 
     @cached_property
     def credentials(self) -> CredentialsHook:
