@@ -14,7 +14,9 @@ from snaplift.aws.hooks.ecr import ImageHook
 from snaplift.aws.hooks.ecs import ServiceHook
 from snaplift.aws.hooks.elbv2 import ListenerHook
 from snaplift.aws.hooks.fingerprints import FingerprintHook
+from snaplift.aws.hooks.iam import RoleHook
 from snaplift.aws.hooks.kms import KeyHook
+from snaplift.aws.hooks.logs import LogGroupHook
 from snaplift.aws.hooks.rds import DatabaseHook
 from snaplift.aws.hooks.secrets_manager import CredentialsHook
 from snaplift.aws.hooks.ssm import PointerHook
@@ -87,3 +89,11 @@ class Aws:
     @cached_property
     def keys(self) -> KeyHook:
         return KeyHook(**self._given)
+
+    @cached_property
+    def log_groups(self) -> LogGroupHook:
+        return LogGroupHook(**self._given)
+
+    @cached_property
+    def roles(self) -> RoleHook:
+        return RoleHook(**self._given)

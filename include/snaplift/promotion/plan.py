@@ -149,6 +149,19 @@ class Plan(Frozen):
         return int(self.tenant.setup is not None) if self.mode == "origin" else len(self.tenant.adapt)
 
     @property
+    def retires(self) -> Revision | None:
+        """The revision whose database goes at the end of this promotion; none: there is none, or it is kept."""
+        active = self.before.active
+        if (
+            active is None
+            or active.database is None
+            or active.release is None
+            or self.effective.retention.keep_previous
+        ):
+            return None
+        return active
+
+    @property
     def tags(self) -> dict[str, str]:
         """Of what this run makes in the target."""
         return naming.tags(self.run.installation, self.name, release=self.parsed_release, run=self.run.hash)

@@ -12,7 +12,7 @@ from airflow.providers.amazon.aws.hooks.rds import RdsHook
 from snaplift import naming
 from snaplift.aws.errors import StepFailed, absent_is_none
 from snaplift.aws.hooks.base import PlaceMixin, from_tag_list, to_tag_list
-from snaplift.promotion.planning import Usage
+from snaplift.promotion.quotas import Usage
 from snaplift.promotion.wait import Wait
 
 if TYPE_CHECKING:
