@@ -6,6 +6,7 @@ from snaplift.aws.errors import StepFailed
 from snaplift.aws.hooks.rds import AVAILABLE
 from snaplift.aws.steps.job import ensure_revision
 from snaplift.aws.steps.promotion import RESTORE, Done, Promotion
+from snaplift.aws.steps.writes import count_discarded
 from snaplift.promotion import deployment
 from snaplift.promotion.revision import revision
 from snaplift.promotion.wait import Wait
@@ -32,4 +33,6 @@ def advance(promotion: Promotion) -> Wait | Done:
         if instance.status not in AVAILABLE:  # it may be backing up, and takes no change meanwhile
             return aws.databases.wait_available(instance, RESTORE)
         aws.databases.set_protection(instance, on=True)
-    return Done({"pointer": plan.name.pointer, "version": version, "release": plan.release})
+    discarded = count_discarded(promotion)
+    told = {"discarded": discarded} if discarded else {}
+    return Done({"pointer": plan.name.pointer, "version": version, "release": plan.release, **told})

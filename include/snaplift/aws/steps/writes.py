@@ -87,7 +87,8 @@ def keep_fingerprint(promotion: Promotion) -> None:
 def check_writes(promotion: Promotion) -> Writes | None:
     """Look once more, just before the target's database is out of use: was anything written that nobody gave up?
 
-    What is written from here until the last task on that database has stopped is not seen.
+    What is written from here until the last task on that database has stopped is told afterwards, by
+    :func:`count_discarded`: two databases cannot both be the one that goes on.
 
     :raises StepFailed: writes have come, and the environment does not allow that they are lost.
     """
@@ -100,3 +101,23 @@ def check_writes(promotion: Promotion) -> Writes | None:
     if now is not None and now.at_stake:
         log.info("discarded, as %s says: %s", f"target_writes: {plan.target_writes}", now)
     return now
+
+
+def count_discarded(promotion: Promotion) -> str:
+    """Tell what was written to the database that is out of use now, all of it. Nothing: nothing was.
+
+    It only tells: the release is active, and nothing that goes wrong here may change that.
+    """
+    plan = promotion.plan
+    if plan.source is None:
+        return ""
+    try:
+        found = find_writes(promotion.aws, plan.place, plan.name, plan.before.active, plan.tenant.database)
+    except ClientError as error:
+        log.warning("what was written to the previous database was not counted: %s", error)
+        return ""
+    if found is None or not found.at_stake:
+        return ""
+    kept = " (its final snapshot has it)" if plan.retires and plan.effective.retention.final_snapshot else ""
+    log.warning("not in the new database, of what was written to %s%s: %s", found.database, kept, found)
+    return str(found)
