@@ -308,6 +308,35 @@ def test_s18_as_long_as_nobody_could_write_it_is_taken_again(
     assert {"namespace": item["namespace"]} == key(installation, database(installation))
 
 
+def test_it_is_of_one_moment_and_nobody_who_writes_waits(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = mysql._table
+
+    def written_meanwhile(cursor: Any, name: str, key: str | None, size: int) -> Any:
+        found = read(cursor, name, key, size)
+        if name == "notes":  # the first one
+            installation.sql("qa", NOTE, "INSERT INTO place VALUES ('meanwhile')")
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(mysql, "_table", written_meanwhile)
+        assert not plan(installation, "refuse").writes.at_stake  # type: ignore[union-attr]
+    assert "notes: 1 row more; place: 1 row more" in reason(installation)
+    installation.sql("qa", "DELETE FROM place WHERE name = 'meanwhile'")
+
+
+def test_of_a_large_table_an_update_in_its_place_is_not_seen_and_a_new_row_is(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installation.sql("qa", "UPDATE place SET name = 'elsewhere'")
+    monkeypatch.setattr(mysql, "CHECKED", -1)
+    assert not plan(installation, "refuse").writes.at_stake  # type: ignore[union-attr]
+    installation.sql("qa", NOTE)
+    assert "notes: 1 row more" in reason(installation)
+    installation.sql("qa", "UPDATE place SET name = 'qa'")
+
+
 def test_what_is_kept_of_a_database_goes_with_it(installation: Installation) -> None:
     [before] = items(installation)
     installation.driver("qa").promote("new")

@@ -109,8 +109,12 @@ def _rows(number: int) -> str:
     return f"{number:,} {'row' if number == 1 else 'rows'}"
 
 
-def told(found: Collection[Change]) -> str:
-    """Tell changes in one sentence's part."""
+def told(found: Collection[Change], more: int = 0) -> str:
+    """Tell changes in one sentence's part.
+
+    :param more: tables that were changed beside those.
+    """
     named = [str(change) for change in list(found)[:TOLD]]
-    more = len(found) - len(named)
-    return "; ".join([*named, f"and {more} more tables"] if more else named)
+    more += len(found) - len(named)
+    others = f"{'and ' if named else ''}{more} more {'table' if more == 1 else 'tables'}"
+    return "; ".join([*named, others] if more else named)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 from pydantic import BaseModel, ConfigDict
 
 from snaplift.config.tenant import TargetWrites
 from snaplift.promotion.fingerprint import Change, told
+
+CARRIED = 500
+"""Tables that a plan carries, of those that were written to: it has to fit into the lock's item (DynamoDB: 400 KB)."""
 
 
 class Writes(BaseModel):
@@ -15,11 +20,19 @@ class Writes(BaseModel):
 
     database: str
     changes: tuple[Change, ...] = ()
+    """By table; no more than :data:`CARRIED`."""
+    more: int = 0
+    """Tables that were written to beside those."""
     untold: str = ""
     """Why it cannot be told; empty: it can."""
 
+    @classmethod
+    def of(cls, database: str, found: tuple[Change, ...]) -> Self:
+        """Carry what was found, or as much of it as a plan can."""
+        return cls(database=database, changes=found[:CARRIED], more=len(found[CARRIED:]))
+
     def __str__(self) -> str:
-        return f"cannot be told ({self.untold})" if self.untold else told(self.changes) or "none"
+        return f"cannot be told ({self.untold})" if self.untold else told(self.changes, self.more) or "none"
 
     @property
     def at_stake(self) -> bool:
@@ -51,4 +64,5 @@ def come_since(announced: Writes | None, now: Writes | None, allowed: TargetWrit
     if now.untold:
         return f"whether {now.database} was written to since the plan cannot be told: {now.untold}"
     new = [change for change in now.changes if agreed is None or change not in agreed.changes]
-    return f"writes have come since the plan: {told(new)}" if new else ""
+    more = max(now.more - (agreed.more if agreed else 0), 0)
+    return f"writes have come since the plan: {told(new, more)}" if new or more else ""

@@ -6,7 +6,7 @@ import pytest
 
 from snaplift.config.tenant import TargetWrites
 from snaplift.promotion.fingerprint import Change, Table
-from snaplift.promotion.writes import Writes, come_since, refusal
+from snaplift.promotion.writes import CARRIED, Writes, come_since, refusal
 
 THREE = Change(table="comments", words="3 rows more", now=Table(rows=8))
 FIVE = Change(table="comments", words="5 rows more", now=Table(rows=10))
@@ -81,6 +81,16 @@ def test_s51_a_database_that_cannot_be_read_any_more_ends_it(allowed: TargetWrit
     assert come_since(announced, UNTOLD, allowed) == (
         "whether xy-0146-prod-db was written to since the plan cannot be told: it is not there"
     )
+
+
+def test_a_plan_carries_no_more_than_fits_and_counts_the_others() -> None:
+    many = tuple(Change(table=f"t{number:04}", words="is gone", now=None) for number in range(CARRIED + 20))
+    found = Writes.of("xy-0146-prod-db", many)
+    assert (len(found.changes), found.more) == (CARRIED, 20)
+    assert str(found).endswith(f"t0011: is gone; and {CARRIED + 8} more tables")
+    assert len(found.model_dump_json()) < 100_000
+    assert come_since(found, found, "ask") == ""
+    assert come_since(writes(*many[:CARRIED]), found, "ask") == "writes have come since the plan: 20 more tables"
 
 
 def test_writes_are_told_in_a_few_words() -> None:

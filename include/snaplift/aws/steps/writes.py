@@ -43,7 +43,7 @@ def find_writes(
         now = _read(aws, database, settings.name)
     except (_Untold, UnreadableFingerprint) as reason:
         return Writes(database=database.name, untold=str(reason))
-    return Writes(database=database.name, changes=changes(activated, now, settings.scratch_tables))
+    return Writes.of(database.name, changes(activated, now, settings.scratch_tables))
 
 
 def _read(aws: Aws, database: DatabaseReference, schema: str) -> Fingerprint:
