@@ -149,6 +149,8 @@ WHERE TABLE_SCHEMA = DATABASE() AND TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSION
 _KEYS = """\
 SELECT TABLE_NAME, MAX(COLUMN_NAME), MAX(DATA_TYPE) FROM information_schema.COLUMNS
 WHERE TABLE_SCHEMA = DATABASE() AND COLUMN_KEY = 'PRI' GROUP BY TABLE_NAME HAVING COUNT(*) = 1"""
+_COUNTING = 3600
+"""Seconds that the counting of one table may take."""
 _WHOLE_NUMBERS = frozenset({"tinyint", "smallint", "mediumint", "int", "bigint"})
 
 
@@ -159,7 +161,7 @@ def fingerprint(server: Server, credentials: Credentials) -> Fingerprint:
 
     :raises pymysql.err.MySQLError: the server refuses, does not answer, or a table changed its form meanwhile.
     """
-    with connect(server, credentials) as connection, connection.cursor() as cursor:
+    with connect(server, credentials, read_timeout=_COUNTING) as connection, connection.cursor() as cursor:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         cursor.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")
         cursor.execute(_KEYS)

@@ -33,6 +33,7 @@ def advance(promotion: Promotion) -> Wait | Done:
         if instance.status not in AVAILABLE:  # it may be backing up, and takes no change meanwhile
             return aws.databases.wait_available(instance, RESTORE)
         aws.databases.set_protection(instance, on=True)
-    discarded = count_discarded(promotion)
+    # Done again when the previous database has gone, there is nothing left to count.
+    discarded = count_discarded(promotion) if pointer.previous == plan.before.active else ""
     told = {"discarded": discarded} if discarded else {}
     return Done({"pointer": plan.name.pointer, "version": version, "release": plan.release, **told})
