@@ -173,6 +173,10 @@ class Namespace:
         """The family of its task definitions."""
         return str(self)
 
+    def fingerprint(self, resource_id: str) -> str:
+        """The lock table's key of what an incarnation of a database held; a lock's key is the namespace alone."""
+        return f"{self}/{resource_id}"
+
     def role(self, purpose: str) -> str:
         """Name an IAM role (64 characters at most); the purpose is a short word."""
         return f"{self}-{purpose}"

@@ -1,6 +1,7 @@
-"""Service Quotas, which ministack lacks: the two that a fleet of databases meets first.
+"""Quotas, which ministack lacks: those that a fleet of namespaces meets first, told by the APIs that tell them.
 
-`GET`/`PUT /_local/quotas` reads and sets them, by quota code.
+Service Quotas and RDS tell RDS's; Elastic Load Balancing and CloudFormation tell their own by `DescribeAccountLimits`.
+`GET`/`PUT /_local/quotas` reads and sets them, by quota code or by the limit's name. They are told, not enforced.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from ministack import app
 from ministack.core import router
 from ministack.core.responses import get_account_id, get_region
-from ministack.services import rds
+from ministack.services import alb, rds
+from ministack.services.cloudformation import handlers
 
 from local.aws import patching
 from local.aws.query import QueryService
@@ -40,6 +42,24 @@ class NoSuchQuota(LookupError):
 # The values of a new account: https://docs.aws.amazon.com/general/latest/gr/rds-service.html
 GROUPS, STORAGE_GIB = 50, 100_000
 RDS = {INSTANCES: Quota("DB instances", 40), SNAPSHOTS: Quota("Manual DB instance snapshots", 100)}
+# https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-limits.html
+LOAD_BALANCING = {
+    name: Quota(name, value)
+    for name, value in {
+        "application-load-balancers": 50,
+        "listeners-per-application-load-balancer": 50,
+        "rules-per-application-load-balancer": 100,
+        "target-groups": 3000,
+        "target-groups-per-application-load-balancer": 100,
+        "targets-per-application-load-balancer": 1000,
+    }.items()
+}
+# https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
+STACKS = {
+    name: Quota(name, value)
+    for name, value in {"ConcurrentResourcesLimit": 2500, "StackLimit": 2000, "StackOutputsLimit": 200}.items()
+}
+ALL = {**RDS, **LOAD_BALANCING, **STACKS}
 
 
 def install(server: Server) -> None:
@@ -55,8 +75,23 @@ def install(server: Server) -> None:
     service = QueryService("rds", "http://rds.amazonaws.com/doc/2014-10-31/")
     action = "DescribeAccountAttributes"
     rds._ACTION_MAP[action] = service.handler(action, lambda _: {"AccountQuotas": account_quotas()})
-    server.control.route("GET", "quotas", lambda _: {code: quota.value for code, quota in RDS.items()})
+    _install_account_limits()
+    server.control.route("GET", "quotas", lambda _: {code: quota.value for code, quota in ALL.items()})
     server.control.route("PUT", "quotas", set_values)
+
+
+def _install_account_limits() -> None:
+    action = "DescribeAccountLimits"
+    patching.require(alb, "_ACTION_MAP")
+    service = QueryService("elbv2", "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/")
+    alb._ACTION_MAP[action] = service.handler(
+        action, lambda _: {"Limits": [{"Name": name, "Max": one.value} for name, one in LOAD_BALANCING.items()]}
+    )
+    patching.require(handlers, "_ACTION_HANDLERS")
+    service = QueryService("cloudformation", "http://cloudformation.amazonaws.com/doc/2010-05-15/")
+    handlers._ACTION_HANDLERS[action] = service.handler(
+        action, lambda _: {"AccountLimits": [{"Name": name, "Value": one.value} for name, one in STACKS.items()]}
+    )
 
 
 def set_values(body: object) -> object:
@@ -67,13 +102,13 @@ def set_values(body: object) -> object:
     if not isinstance(body, Mapping):
         raise ValueError(f"expected a JSON object of quota codes and values, got {body!r}")
     for code, value in body.items():
-        if code not in RDS:
-            raise ValueError(f"no quota {code!r}: there are {', '.join(sorted(RDS))}")
+        if code not in ALL:
+            raise ValueError(f"no quota {code!r}: there are {', '.join(sorted(ALL))}")
         if isinstance(value, bool) or not isinstance(value, int) or value < 0:
             raise ValueError(f"quota {code} is {value!r}: expected a whole number, 0 or more")
     for code, value in body.items():
-        RDS[code].value = value
-    return {code: quota.value for code, quota in RDS.items()}
+        ALL[code].value = value
+    return {code: quota.value for code, quota in ALL.items()}
 
 
 def account_quotas() -> list[dict[str, Any]]:

@@ -93,7 +93,9 @@ def truths(installation: Installation, namespaces: Sequence[Namespace]) -> Itera
     yield Truth("no task but the services' own", tuple(f"{arn} ({why})" for arn, why in sorted(world.jobs.items())))
     yield Truth("no snapshot that is no release's and no final one", tuple(_stray_snapshots(namespaces, world)))
     yield Truth("no secret without a database or an environment", tuple(_stray_secrets(namespaces, world)))
-    yield Truth("no lock is held", tuple(_held_locks(installation)))
+    items = dict(_lock_items(installation))
+    yield Truth("no lock is held", tuple(_held_locks(items)))
+    yield Truth("nothing is kept of a database that is gone", tuple(_stray_fingerprints(items, world)))
 
 
 def _pointer_is_true(installation: Installation, namespace: Namespace, world: World) -> Truth:
@@ -167,12 +169,30 @@ def _stray_secrets(namespaces: Sequence[Namespace], world: World) -> Iterator[st
             yield secret["Name"]
 
 
-def _held_locks(installation: Installation) -> Iterator[str]:
+def _lock_items(installation: Installation) -> Iterator[tuple[tuple[str, str], dict[str, Any]]]:
+    """The items of the lock tables, by table and key."""
     dynamodb = installation.client("dynamodb")
     for table in map(naming.lock_table, installation.platforms):
         for item in dynamodb.scan(TableName=table, ConsistentRead=True)["Items"]:
-            if item.get("phase", {}).get("S") != Phase.FREE:
-                yield f"{table}: {item.get('namespace', {}).get('S')} is {item.get('phase', {}).get('S')}"
+            yield (table, item["namespace"]["S"]), item
+
+
+def _held_locks(items: dict[tuple[str, str], dict[str, Any]]) -> Iterator[str]:
+    for (table, key), item in items.items():
+        if "fingerprint" not in item and item.get("phase", {}).get("S") != Phase.FREE:
+            yield f"{table}: {key} is {item.get('phase', {}).get('S')}"
+
+
+def _stray_fingerprints(items: dict[tuple[str, str], dict[str, Any]], world: World) -> Iterator[str]:
+    standing = {
+        namespace.fingerprint(revision.database.resource_id)
+        for namespace, pointer in world.pointers.items()
+        for revision in (pointer.active, pointer.previous)
+        if revision is not None and revision.database is not None
+    }
+    for (table, key), item in items.items():
+        if "fingerprint" in item and key not in standing:
+            yield f"{table}: {key}"
 
 
 def _pages(client: Any, operation: str, key: str, **arguments: object) -> list[dict[str, Any]]:

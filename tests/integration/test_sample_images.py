@@ -9,8 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from local.demo.visitors import PATHS
 from local.images.build import build
 
+from snaplift.aws.hooks import mysql
+from snaplift.config.loading import load_platforms, load_tenant_named
+from snaplift.promotion.fingerprint import changes
 from tests.support.sample_site import DEV, QA, Database, Task
 
 POSTS = 120
@@ -177,6 +181,25 @@ def test_the_adapted_copy_is_a_site(qa: Task, adapted: dict[str, Any]) -> None:
     with qa.serving():
         assert "xy-0146-dev" not in qa.get("/").text
         assert qa.get("/wp-json/wp/v2/posts?per_page=1").headers["X-WP-Total"] == str(POSTS)
+
+
+def test_readers_write_to_the_tables_that_the_configuration_calls_scratch_and_to_no_other(
+    qa: Task, adapted: dict[str, Any]
+) -> None:
+    root = Path(__file__).parents[2] / "config"
+    scratch = load_tenant_named(root, "xy-0146", load_platforms(root)).database.scratch_tables
+    server = mysql.Server("127.0.0.1", qa.database.port, qa.schema)
+    account = mysql.Credentials(qa.user, f"{qa.user}-password")
+    before = mysql.fingerprint(server, account)
+    with qa.serving():
+        qa.get("/")
+        qa.database.rows(  # as after some hours
+            "UPDATE wp_options SET option_value = 1 WHERE option_name LIKE '%transient_timeout_%'", schema=qa.schema
+        )
+        for path in (*PATHS, "/?s=post", "/feed/", "/nothing-here", "/wp-login.php"):
+            qa.get(path)
+    written = changes(before, mysql.fingerprint(server, account))
+    assert {change.table for change in written} == set(scratch)
 
 
 def test_what_cannot_be_changed_safely_stops_adapt_and_nothing_is_changed(planted: Task) -> None:

@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 
-from tests.probes.asking import fresh, refusal
+from tests.probes.asking import create_stack, delete_stack, fresh, refusal
 from tests.probes.conftest import Clients
 from tests.probes.templates import TRUST
+
+DELETED = "DELETE_COMPLETE"
+ONE_LOG_GROUP = {"Resources": {"Group": {"Type": "AWS::Logs::LogGroup"}}}
 
 
 def test_the_caller_has_an_account_and_an_arn_in_it(aws: Clients) -> None:
@@ -67,3 +70,32 @@ def test_what_is_used_of_the_quotas_is_counted(aws: Clients) -> None:
     }
     for name in ("DBInstances", "ManualSnapshots", "DBParameterGroups", "DBSubnetGroups"):
         assert 0 <= quotas[name]["Used"] <= quotas[name]["Max"], name
+
+
+def test_the_limits_of_load_balancers_are_told(aws: Clients) -> None:
+    pages = aws("elbv2").get_paginator("describe_account_limits").paginate()
+    limits = {limit["Name"]: int(limit["Max"]) for page in pages for limit in page["Limits"]}
+    for name in ("target-groups-per-application-load-balancer", "rules-per-application-load-balancer"):
+        assert limits[name] > 0
+
+
+def test_the_limit_of_stacks_is_told_and_deleted_ones_are_listed_apart(aws: Clients) -> None:
+    cloudformation = aws("cloudformation")
+    pages = cloudformation.get_paginator("describe_account_limits").paginate()
+    assert {limit["Name"]: limit["Value"] for page in pages for limit in page["AccountLimits"]}["StackLimit"] > 0
+    stack = create_stack(cloudformation, ONE_LOG_GROUP)
+    delete_stack(cloudformation, stack["StackId"])
+    statuses = [name for name in cloudformation.meta.service_model.shape_for("StackStatus").enum if name != DELETED]
+    pages = cloudformation.get_paginator("list_stacks").paginate(StackStatusFilter=statuses)
+    assert stack["StackId"] not in {found["StackId"] for page in pages for found in page["StackSummaries"]}
+
+
+def test_a_log_group_is_found_by_its_name_as_a_prefix(aws: Clients) -> None:
+    logs, name = aws("logs"), f"/{fresh('probe')}"
+    logs.create_log_group(logGroupName=name)
+    logs.create_log_group(logGroupName=f"{name}-other")
+    listed = logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"]
+    for group in listed:
+        logs.delete_log_group(logGroupName=group["logGroupName"])
+    assert [group["logGroupName"] for group in listed] == [name, f"{name}-other"]
+    assert logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"] == []

@@ -24,6 +24,7 @@ QA = Namespace(Tenant("xy", "0146"), "qa")
 DEV = Namespace(QA.tenant, "dev")
 RELEASE = Release("20261123t020000z")
 RUN = "0a1b2c3d"
+RESOURCE_ID = "db-ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 def rows(page: str, heading: str) -> dict[str, list[str]]:
@@ -83,6 +84,7 @@ def test_a_link_leads_to_a_page_and_a_heading(page: Path, target: str) -> None:
         ("database account of the application", QA.database_user(RUN)),
         ("host", QA.host("nonprod.example.com")),
         ("lock table, whose key is the namespace", naming.lock_table("platform-nonprod")),
+        ("what a database held when it was activated, in the lock table", QA.fingerprint(RESOURCE_ID)),
         ("key alias", naming.key_alias("platform-nonprod")),
         ("boundary of namespaces' roles", naming.role_boundary("platform-nonprod")),
         ("DAGs", f"{QA.tenant.promote_dag_id}`, `{QA.tenant.provision_dag_id}`, `{QA.tenant.nightly_dag_id}"),

@@ -13,7 +13,10 @@ from snaplift.aws.hooks.ec2 import NetworkHook
 from snaplift.aws.hooks.ecr import ImageHook
 from snaplift.aws.hooks.ecs import ServiceHook
 from snaplift.aws.hooks.elbv2 import ListenerHook
+from snaplift.aws.hooks.fingerprints import FingerprintHook
+from snaplift.aws.hooks.iam import RoleHook
 from snaplift.aws.hooks.kms import KeyHook
+from snaplift.aws.hooks.logs import LogGroupHook
 from snaplift.aws.hooks.rds import DatabaseHook
 from snaplift.aws.hooks.secrets_manager import CredentialsHook
 from snaplift.aws.hooks.ssm import PointerHook
@@ -64,6 +67,10 @@ class Aws:
         return LockHook(**self._unfenced)  # its writes have their own condition
 
     @cached_property
+    def fingerprints(self) -> FingerprintHook:
+        return FingerprintHook(**self._given)
+
+    @cached_property
     def credentials(self) -> CredentialsHook:
         return CredentialsHook(**self._given)
 
@@ -82,3 +89,11 @@ class Aws:
     @cached_property
     def keys(self) -> KeyHook:
         return KeyHook(**self._given)
+
+    @cached_property
+    def log_groups(self) -> LogGroupHook:
+        return LogGroupHook(**self._given)
+
+    @cached_property
+    def roles(self) -> RoleHook:
+        return RoleHook(**self._given)

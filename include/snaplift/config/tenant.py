@@ -52,11 +52,14 @@ __all__ = [
     "Smoke",
     "SmokeHttp",
     "SmokeSql",
+    "TargetWrites",
     "Tenant",
 ]
 
 InstanceClass = Annotated[str, matching(r"db\.[a-z0-9-]+\.[a-z0-9]+", "an instance class, like db.t4g.micro")]
 Storage = Annotated[int, Field(ge=20, le=65_536)]
+TableName = Annotated[str, matching(r"[0-9A-Za-z_$]{1,64}", "a table's name: letters, digits, _ and $, as wp_options")]
+TargetWrites = Literal["refuse", "ask", "allow"]
 ParameterName = Annotated[str, matching(r"[a-z][a-z0-9_]*", "an engine parameter, like max_connections")]
 
 
@@ -78,6 +81,9 @@ class Database(Strict):
     """Whether a standby is kept in another zone."""
     parameters: dict[ParameterName, Parameter] = Field(default_factory=dict)
     """Over the engine's parameter group."""
+    scratch_tables: tuple[TableName, ...] = ()
+    """Tables that the application fills by itself as it serves (caches, sessions). What is written there counts for
+    nothing when ``target_writes`` is looked at."""
 
     @property
     def family(self) -> str:
@@ -215,6 +221,9 @@ class Environment(Strict):
     """Whether a person is asked before a promotion to it; none: nobody is."""
     lock_wait: Duration | None = None
     """Instead of the tenant's."""
+    target_writes: TargetWrites | None = None
+    """What becomes of a promotion that would discard what was written here since the last one: it is refused, a person
+    is asked, or it goes on. None: ``refuse`` where nothing is promoted further, ``allow`` elsewhere."""
 
 
 class Nightly(Strict):
@@ -261,6 +270,11 @@ class Tenant(Strict):
     def first(self) -> str:
         """The environment where data is authored."""
         return next(name for name, environment in self.environments.items() if environment.promoted_from is None)
+
+    def target_writes(self, environment: str) -> TargetWrites:
+        """What happens to a promotion that would discard what was written in an environment."""
+        last = all(other.promoted_from != environment for other in self.environments.values())
+        return self.environments[environment].target_writes or ("refuse" if last else "allow")
 
     @model_validator(mode="after")
     def _environments_form_one_tree(self) -> Self:

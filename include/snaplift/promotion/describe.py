@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from snaplift.promotion.plan import Plan
 from snaplift.promotion.pointer import Revision
 from snaplift.promotion.values import site_url
+from snaplift.promotion.writes import Writes
 
 
 def describe(plan: Plan) -> str:
@@ -37,7 +38,7 @@ def _rows(plan: Plan) -> Iterator[tuple[str, str]]:
     retention = plan.effective.retention
     yield "Site", site_url(plan.platforms, plan.tenant, plan.environment)
     yield "Platform", f"{plan.place.platform} ({plan.place.account}, {plan.place.region})"
-    yield "Release", plan.release or ("named when the lock is held" if plan.source else "none: authored here")
+    yield "Release", _release(plan)
     if plan.source:
         yield "Data", _data(plan)
     yield "Database", f"{plan.database}{'-…' if plan.source and not plan.release else ''}, {plan.storage} GB"
@@ -45,8 +46,18 @@ def _rows(plan: Plan) -> Iterator[tuple[str, str]]:
         yield f"Build of {container}", image
     yield "Serves now", _serving(plan.before.active)
     yield "Goes afterwards", _goes(plan, bool(retention.keep_previous))
+    if plan.writes is not None:
+        yield "Written there", _lost(plan.writes, plan)
     for step, reason in sorted(plan.left_out.items()):
         yield f"No {step}", reason
+
+
+def _release(plan: Plan) -> str:
+    if plan.release is None:
+        return "named when the lock is held" if plan.source else "none: authored here"
+    active = plan.before.active.release if plan.before.active else None
+    older = active is not None and plan.release < active
+    return f"{plan.release}, older than {active}, which serves: as was asked for" if older else plan.release
 
 
 def _data(plan: Plan) -> str:
@@ -60,6 +71,13 @@ def _serving(active: Revision | None) -> str:
     if active is None:
         return "nothing"
     return f"release {active.release or 'none'}, {active.task_definition.rpartition('/')[2]}"
+
+
+def _lost(writes: Writes, plan: Plan) -> str:
+    if not writes.at_stake:
+        return "nothing since it was activated: nothing is lost"
+    agreed = {"ask": "a yes discards it", "allow": "it is discarded"}
+    return f"{writes}; {agreed.get(plan.target_writes, 'refused')} (target_writes: {plan.target_writes})"
 
 
 def _goes(plan: Plan, kept: bool) -> str:  # noqa: FBT001  # a word of the sentence, not a switch

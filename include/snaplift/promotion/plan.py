@@ -8,9 +8,10 @@ from pydantic import BaseModel, ConfigDict
 
 from snaplift import naming
 from snaplift.config.platform import Platform, Platforms
-from snaplift.config.tenant import Environment, Tenant
+from snaplift.config.tenant import Approval, Environment, TargetWrites, Tenant
 from snaplift.promotion.pointer import Revision
 from snaplift.promotion.run import Run
+from snaplift.promotion.writes import Writes
 from snaplift.stacks.outputs import NamespaceOutputs, PlatformOutputs
 from snaplift.stacks.settings import EnvironmentSettings
 
@@ -86,6 +87,8 @@ class Plan(Frozen):
     platform: PlatformOutputs
     namespace: NamespaceOutputs
     before: Before
+    writes: Writes | None = None
+    """What this promotion discards in the target, as it was when planned; none: nothing is active there."""
     left_out: dict[str, str]
     """Steps that this promotion does not have, each with the reason."""
 
@@ -96,6 +99,20 @@ class Plan(Frozen):
     @property
     def settings(self) -> Environment:
         return self.tenant.environments[self.environment]
+
+    @property
+    def target_writes(self) -> TargetWrites:
+        return self.tenant.target_writes(self.environment)
+
+    @property
+    def approval(self) -> Approval | None:
+        """Who is asked: by the environment's setting, or because of what would be lost."""
+        return self.settings.approval or (Approval() if self.asks_to_discard else None)
+
+    @property
+    def asks_to_discard(self) -> bool:
+        """Whether a yes is needed because of what was written in the target."""
+        return self.target_writes == "ask" and self.writes is not None and self.writes.at_stake
 
     @property
     def place(self) -> Place:
@@ -130,6 +147,19 @@ class Plan(Frozen):
     def items_of_adapt(self) -> int:
         """How many things make the data this environment's own; where data is authored, whether there is a setup."""
         return int(self.tenant.setup is not None) if self.mode == "origin" else len(self.tenant.adapt)
+
+    @property
+    def retires(self) -> Revision | None:
+        """The revision whose database goes at the end of this promotion; none: there is none, or it is kept."""
+        active = self.before.active
+        if (
+            active is None
+            or active.database is None
+            or active.release is None
+            or self.effective.retention.keep_previous
+        ):
+            return None
+        return active
 
     @property
     def tags(self) -> dict[str, str]:

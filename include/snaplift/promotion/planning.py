@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import datetime
 
 from snaplift import naming
 from snaplift.config.platform import Platforms
 from snaplift.config.tenant import Tenant
 from snaplift.promotion.plan import Before, Frozen, Mode, Place, Plan, Source
 from snaplift.promotion.pointer import Pointer, Revision
+from snaplift.promotion.quotas import Usage, shortages_of_promotion
 from snaplift.promotion.run import Run
+from snaplift.promotion.writes import Writes, refusal
 from snaplift.stacks.outputs import NamespaceOutputs, PlatformOutputs
 
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
@@ -38,6 +41,8 @@ class Request(Frozen):
     build: str = ""
     """A tag or a digest; empty: the tested build, or the tag that the configuration names."""
     dry_run: bool = False
+    asked_at: datetime | None = None
+    """When the run was asked for; the same when it is cleared and run again. None: it is not known."""
 
 
 class Choice(Frozen):
@@ -74,13 +79,6 @@ class Snapshot(Frozen):
     storage: int
 
 
-class Usage(Frozen):
-    """Of a quota."""
-
-    used: int
-    limit: int
-
-
 class Facts(Frozen):
     """What was found in AWS. ``None`` is "there is none", never "it could not be read"."""
 
@@ -100,6 +98,12 @@ class Facts(Frozen):
     """By container ``repository@digest``; None: there is no such image."""
     instances: Usage
     snapshots: Usage
+    stacks: Usage | None = None
+    """None: AWS does not tell."""
+    missing: tuple[str, ...] = ()
+    """What the active revision needs to come up, and what is not there."""
+    writes: Writes | None = None
+    """In the target's active database; None: there is none."""
 
 
 def choose(request: Request, tenant: Tenant, above: Revision | None) -> Choice:
@@ -187,37 +191,40 @@ def decide(request: Request, choice: Choice, run: Run, platforms: Platforms, ten
         platform=facts.platform,
         namespace=facts.namespace,
         before=facts.before,
-        left_out=_left_out(tenant, request.environment, choice.mode),
+        writes=facts.writes,
+        left_out={},
     )
-    if reasons := list(_reasons(plan, choice, facts)):
+    plan = plan.model_copy(update={"left_out": _left_out(plan)})
+    if reasons := list(_reasons(plan, request, choice, facts)):
         raise PlanRefused(reasons)
     return plan
 
 
-def _left_out(tenant: Tenant, environment: str, mode: Mode) -> dict[str, str]:
+def _left_out(plan: Plan) -> dict[str, str]:
     """Steps of the way that this promotion does not have."""
-    settings = tenant.environments[environment]
     found = {
         "copy": "the snapshot is in the target's account and region",
         "migrate": "not supported yet",
         "warm": "not supported yet",
         "bake": "not supported yet",
     }
-    if settings.approval is None:
+    if plan.approval is None:
         found["approve"] = "the environment asks for none"
-    if mode == "origin":
+    if plan.mode == "origin":
         found["snapshot"] = found["copy"] = "the first environment's database is made from nothing"
-    elif not tenant.adapt:
+    elif not plan.tenant.adapt:
         found["adapt"] = "the tenant's configuration has none"
-    if not tenant.smoke:
+    if not plan.tenant.smoke:
         found["smoke"] = "the tenant's configuration has none"
     return found
 
 
-def _reasons(plan: Plan, choice: Choice, facts: Facts) -> Iterator[str]:
+def _reasons(plan: Plan, request: Request, choice: Choice, facts: Facts) -> Iterator[str]:
     yield from _reasons_of_place(plan, facts)
     yield from _reasons_of_data(plan, facts)
-    yield from _reasons_of_release(plan, facts)
+    yield from _reasons_of_release(plan, request, facts)
+    if lost := refusal(plan.writes, plan.target_writes, plan.environment):
+        yield lost
     for container, image in choice.images.items():
         if facts.images.get(container) is None:
             yield f"there is no image {image} (container {container}): push it, or name another build"
@@ -229,10 +236,7 @@ def _reasons_of_place(plan: Plan, facts: Facts) -> Iterator[str]:
             f"the pointer of {plan.name} names a candidate of run {facts.pointer.candidate.run}: "
             "that promotion has not been ended"
         )
-    if facts.instances.used >= facts.instances.limit:
-        yield f"the account has {facts.instances.used} of {facts.instances.limit} database instances: none is left"
-    if plan.mode == "new" and facts.snapshots.used >= facts.snapshots.limit:
-        yield f"the account has {facts.snapshots.used} of {facts.snapshots.limit} manual snapshots: none is left"
+    yield from shortages_of_promotion(plan, facts.instances, facts.snapshots, facts.stacks)
     if plan.before.service_exists and not plan.before.desired_count:
         yield f"the service {plan.name.service} has a desired count of 0: nothing would be proven by a deployment"
     if plan.before.service_exists and facts.pointer.active is None:
@@ -241,6 +245,11 @@ def _reasons_of_place(plan: Plan, facts: Facts) -> Iterator[str]:
         yield (
             f"the pointer says that {facts.pointer.active.task_definition} is active and the service runs "
             f"{plan.before.task_definition or 'nothing'}: put that right first"
+        )
+    if facts.missing:
+        yield (
+            f"{plan.name} could not go back to what it runs now, if this promotion failed: {'; '.join(facts.missing)}. "
+            "Put that back first"
         )
 
 
@@ -281,7 +290,7 @@ def _reasons_of_copy(plan: Plan, facts: Facts, data: Instance | Snapshot) -> Ite
         yield f"snapshot {data.identifier} is {data.status}, not available"
 
 
-def _reasons_of_release(plan: Plan, facts: Facts) -> Iterator[str]:
+def _reasons_of_release(plan: Plan, request: Request, facts: Facts) -> Iterator[str]:
     active = facts.pointer.active
     if plan.mode == "origin":
         if active is not None:
@@ -295,6 +304,13 @@ def _reasons_of_release(plan: Plan, facts: Facts) -> Iterator[str]:
         yield (
             f"the tested release {plan.release} is older than {active.release}, which is active in {plan.name}: "
             "ask for it by its timestamp if that is meant"
+        )
+    elif (
+        plan.release < active.release and request.asked_at and request.asked_at < naming.Release(active.release).moment
+    ):
+        yield (
+            f"this run asked for {plan.release} before the newer {active.release}, which is active in {plan.name}, was "
+            "begun: to go back to it, trigger a new run"
         )
     if plan.database in facts.pointer.databases:
         yield f"{plan.database} still stands as the previous database of {plan.name}"

@@ -100,16 +100,20 @@ def _listings() -> list[Statement]:
             # Listings and descriptions that have no resource level, or none when they list.
             "Listings",
             [
+                "cloudformation:DescribeAccountLimits",
                 "cloudformation:ListStacks",
                 "ec2:DescribeSecurityGroupRules",
                 "ec2:DescribeSecurityGroups",
                 "ec2:DescribeSubnets",
                 "ecs:DescribeTaskDefinition",
                 "ecs:ListTaskDefinitions",
+                "elasticloadbalancing:DescribeAccountLimits",
                 "elasticloadbalancing:DescribeListeners",
                 "elasticloadbalancing:DescribeRules",
                 "elasticloadbalancing:DescribeTargetGroups",
                 "elasticloadbalancing:DescribeTargetHealth",
+                "logs:DescribeLogGroups",
+                "rds:DescribeAccountAttributes",
                 "rds:DescribeDBInstances",
                 "rds:DescribeDBSnapshots",
                 "servicequotas:GetServiceQuota",
@@ -177,6 +181,7 @@ def _passed_roles(places: _Places) -> list[Statement]:
             task_roles,
             StringEquals={"iam:PassedToService": "ecs-tasks.amazonaws.com"},
         ),
+        allow("SeeRoles", ["iam:GetRole"], places.everywhere("iam", f"role{naming.ANY_ROLE}")),
     ]
 
 
@@ -238,10 +243,14 @@ def _secrets(places: _Places) -> list[Statement]:
     found = [
         allow(
             "ReadDatabaseCredentials",
-            ["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"],
+            ["secretsmanager:GetSecretValue"],
             [*application, *master],
         )
     ]
+    # What serves has to be able to come up again: its secrets are looked for, the generated values are not read.
+    found.append(
+        allow("SeeSecrets", ["secretsmanager:DescribeSecret"], places("secretsmanager", f"secret:{naming.ANY_SECRET}"))
+    )
     via = {"kms:ViaService": places.via("rds", "secretsmanager")}
     if aliases := places.key_aliases():
         found.append(

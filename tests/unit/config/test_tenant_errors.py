@@ -31,7 +31,7 @@ ONE_FIELD = {
         "form: qa",
         [
             "13: environments.prod.form: is no field here: expected approval, database, from, lock_wait, platform, "
-            "retention, service, variables; did you mean from?"
+            "retention, service, target_writes, variables; did you mean from?"
         ],
     ),
     "a value that is no choice": (

@@ -66,7 +66,12 @@ class World:
             },
             "describe_parameters": {"Parameters": [{"Name": QA.pointer}]},
             "list_tasks": {"taskArns": []},
-            "scan": {"Items": [{"namespace": {"S": str(QA)}, "phase": {"S": "free"}}]},
+            "scan": {
+                "Items": [
+                    {"namespace": {"S": str(QA)}, "phase": {"S": "free"}},
+                    {"namespace": {"S": QA.fingerprint("db-ABC")}, "fingerprint": {"B": b""}},
+                ]
+            },
         }
         self.service = {
             "status": "ACTIVE",
@@ -178,6 +183,7 @@ def test_before_the_first_promotion_nothing_stands_and_that_is_true(world: World
     world["describe_db_instances"].clear()
     del world["describe_stacks"][2:]
     del world["list_secrets"][:2]
+    del world["scan"][1]
     assert untrue(world) == {}
 
 
@@ -236,3 +242,8 @@ def test_a_secret_of_a_database_that_is_gone(world: World) -> None:
 def test_a_lock_that_is_held(world: World) -> None:
     world["scan"][0]["phase"]["S"] = "promoting"
     assert untrue(world) == {"no lock is held": "platform-nonprod-locks: xy-0146-qa is promoting"}
+
+
+def test_what_is_kept_of_a_database_that_is_gone(world: World) -> None:
+    world["scan"][1]["namespace"]["S"] = QA.fingerprint("db-GONE")
+    assert untrue(world) == {"nothing is kept of a database that is gone": "platform-nonprod-locks: xy-0146-qa/db-GONE"}

@@ -9,8 +9,9 @@ from typing import Any, Final
 from snaplift import naming
 from snaplift.promotion.lock import LEASE, Lock, Phase, Record
 from snaplift.promotion.plan import Before, Plan
-from snaplift.promotion.planning import Choice, Facts, Instance, Request, Snapshot, Usage, choose, decide
+from snaplift.promotion.planning import Choice, Facts, Instance, Request, Snapshot, choose, decide
 from snaplift.promotion.pointer import DatabaseReference, Pointer, Revision
+from snaplift.promotion.quotas import Usage
 from snaplift.promotion.run import Run
 from snaplift.stacks.outputs import DatabaseOutputs
 from tests.unit.stacks.examples import (

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from snaplift.promotion.plan import Plan
-from snaplift.promotion.planning import Facts, PlanRefused, Usage, decide
+from snaplift.promotion.planning import Facts, PlanRefused, decide
 from snaplift.promotion.pointer import Pointer
+from snaplift.promotion.quotas import Usage
+from snaplift.promotion.writes import Writes, refusal
 from tests.unit.promotion.examples import (
     DIGEST,
     IMAGES,
@@ -143,8 +146,65 @@ def test_s26_a_quota_that_is_used_up_is_found_before_anything_is_made(quota: str
     )
 
 
+def test_s26_the_final_snapshot_of_the_database_that_goes_is_counted_with_the_releases() -> None:
+    active = revision(OLD)
+    one_left = Usage(used=99, limit=100)
+    assert only(facts(active=active, snapshots=one_left)) == "the account has 99 of 100 manual snapshots: 2 are needed"
+    assert reasons(facts(snapshots=one_left)) == []
+    assert reasons(facts("standing", active=active, snapshots=one_left), "standing", NEW) == []
+    none_left = facts("standing", active=active, snapshots=Usage(used=100, limit=100))
+    assert only(none_left, "standing", NEW) == "the account has 100 of 100 manual snapshots: none is left"
+
+
+@pytest.mark.parametrize("retention", [{"keep_previous": "7d"}, {"final_snapshot": False}])
+def test_s26_no_room_is_asked_for_a_final_snapshot_that_this_promotion_does_not_take(retention: Any) -> None:
+    found = facts("standing", active=revision(OLD), snapshots=Usage(used=100, limit=100))
+    made = decide(request(), choice("standing", NEW), RUN, PLATFORMS, tenant(retention=retention), found)
+    assert made.release == NEW
+
+
+def test_s26_a_first_promotion_needs_room_for_two_stacks() -> None:
+    one_left = Usage(used=1_999, limit=2_000)
+    assert only(facts(stacks=one_left)) == "the account has 1999 of 2000 stacks: 2 are needed"
+    assert reasons(facts(active=revision(OLD), stacks=one_left)) == []
+
+
+def test_s46_what_serves_has_to_be_able_to_come_up_again() -> None:
+    found = facts(active=revision(OLD), missing=("image x is gone", "secret y is gone"))
+    assert only(found) == (
+        "xy-0146-qa could not go back to what it runs now, if this promotion failed: image x is gone; secret y is "
+        "gone. Put that back first"
+    )
+
+
+def test_s08_a_run_from_before_what_is_active_does_not_bring_an_older_release_back() -> None:
+    found = facts("standing", active=revision(NEW))
+
+    def asked(at: datetime | None, release: str = OLD) -> list[str]:
+        try:
+            asked_for = request().model_copy(update={"asked_at": at})
+            decide(asked_for, choice("standing", release), RUN, PLATFORMS, TENANT, found)
+        except PlanRefused as refused:
+            return refused.reasons
+        return []
+
+    [reason] = asked(datetime(2026, 11, 22, tzinfo=UTC))
+    assert reason == (
+        f"this run asked for {OLD} before the newer {NEW}, which is active in xy-0146-qa, was begun: to go back to it, "
+        "trigger a new run"
+    )
+    assert asked(datetime(2026, 11, 24, tzinfo=UTC)) == asked(None) == []
+    assert asked(datetime(2026, 11, 22, tzinfo=UTC), FUTURE) == []
+
+
 def test_s26_a_standing_release_needs_no_room_for_a_snapshot() -> None:
     assert reasons(facts("standing", snapshots=Usage(used=100, limit=100)), "standing", NEW) == []
+
+
+def test_s09_writes_that_would_be_lost_are_one_of_the_reasons() -> None:
+    lost = Writes(database="xy-0146-prod-db", untold="it is not there")
+    assert only(facts("tested", writes=lost), "tested", NEW, "prod") == refusal(lost, "refuse", "prod")
+    assert reasons(facts("tested", writes=lost), "tested", NEW, "qa") == []
 
 
 def test_s05_a_service_with_a_desired_count_of_0_would_prove_nothing() -> None:

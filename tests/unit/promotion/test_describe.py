@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from snaplift.promotion.describe import as_text, describe, headline
+from snaplift.promotion.fingerprint import Change
 from snaplift.promotion.plan import Plan
+from snaplift.promotion.writes import Writes
 from tests.unit.promotion.examples import DIGEST, NEW, OLD, decided, facts, plan, revision
 from tests.unit.stacks.examples import tenant
 
@@ -66,6 +70,38 @@ def test_that_no_final_snapshot_is_taken_is_seen() -> None:
     careless = tenant(retention={"final_snapshot": False})
     found = rows(plan("qa", "new", facts(active=revision(OLD)), tenant=careless))
     assert found["Goes afterwards"] == f"xy-0146-qa-db-{OLD}"
+
+
+LOST = Writes(database="xy-0146-qa-db", changes=(Change(table="comments", words="3 rows more", now=None),))
+
+
+@pytest.mark.parametrize(
+    ("target_writes", "told"),
+    [
+        ("ask", "comments: 3 rows more; a yes discards it (target_writes: ask)"),
+        ("allow", "comments: 3 rows more; it is discarded (target_writes: allow)"),
+    ],
+)
+def test_s09_what_would_be_lost_is_told_in_both_forms(target_writes: str, told: str) -> None:
+    environments = {
+        "dev": {"platform": "platform-new"},
+        "qa": {"platform": "platform-new", "from": "dev", "target_writes": target_writes},
+    }
+    made = plan("qa", "new", facts(active=revision(OLD), writes=LOST), tenant=tenant(environments=environments))
+    assert rows(made)["Written there"] == told
+    assert told in as_text(made)
+
+
+def test_s09_that_nothing_would_be_lost_is_told_too() -> None:
+    found = rows(plan("qa", "new", facts(active=revision(OLD), writes=Writes(database="xy-0146-qa-db"))))
+    assert found["Written there"] == "nothing since it was activated: nothing is lost"
+    assert "Written there" not in rows(plan())
+
+
+def test_s08_a_release_that_is_older_than_what_serves_is_told_as_such() -> None:
+    older = plan("qa", OLD, facts("standing", active=revision(NEW)))
+    assert rows(older)["Release"] == f"{OLD}, older than {NEW}, which serves: as was asked for"
+    assert rows(plan("qa", NEW, facts("standing", active=revision(OLD))))["Release"] == NEW
 
 
 def test_every_step_that_is_left_out_is_told_with_its_reason() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow.providers.amazon.aws.hooks.cloud_formation import CloudFormationHook
 from botocore.exceptions import ClientError
@@ -12,12 +12,14 @@ from botocore.exceptions import ClientError
 from snaplift import naming
 from snaplift.aws.errors import StepFailed, code, message
 from snaplift.aws.hooks.base import PlaceMixin, from_tag_list, to_tag_list
+from snaplift.promotion.quotas import Usage
 from snaplift.promotion.wait import Wait
 from snaplift.stacks.stack import Stack
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
 
+GONE = "DELETE_COMPLETE"
 CREATED = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")
 NOT_CREATED = (
     "CREATE_FAILED",
@@ -179,3 +181,15 @@ class StackHook(PlaceMixin, CloudFormationHook):
                 if event.get("ResourceStatus", "").endswith("_FAILED"):
                     first = f"{event.get('LogicalResourceId')}: {event.get('ResourceStatusReason', '')}"
         return first
+
+    def usage(self) -> Usage | None:
+        """What is used of the account's quota of stacks in this region. None: AWS does not tell."""
+        pages = self.client.get_paginator("describe_account_limits").paginate()
+        limits = {limit.get("Name"): limit.get("Value") for page in pages for limit in page["AccountLimits"]}
+        limit = limits.get("StackLimit")
+        if limit is None:
+            return None
+        statuses: Any = self.client.meta.service_model.shape_for("StackStatus")
+        standing = [status for status in statuses.enum if status != GONE]
+        listed = self.client.get_paginator("list_stacks").paginate(StackStatusFilter=standing)
+        return Usage(used=sum(len(page["StackSummaries"]) for page in listed), limit=limit)

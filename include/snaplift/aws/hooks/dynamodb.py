@@ -56,9 +56,10 @@ class LockHook(PlaceMixin, AwsGenericHook["DynamoDBClient"]):
         pages = self.client.get_paginator("scan").paginate(
             TableName=table,
             ConsistentRead=True,
-            FilterExpression="#phase <> :free",
+            # What is kept of databases, beside the locks, has no token.
+            FilterExpression="attribute_exists(#token) AND #phase <> :free",
             ProjectionExpression="#namespace",
-            ExpressionAttributeNames={"#phase": "phase", "#namespace": "namespace"},
+            ExpressionAttributeNames={"#phase": "phase", "#namespace": "namespace", "#token": "token"},
             ExpressionAttributeValues={":free": {"S": Phase.FREE}},
         )
         with absent_is_none("ResourceNotFoundException"):

@@ -12,7 +12,7 @@ from snaplift.aws.hooks.base import PlaceMixin, to_tag_list
 
 
 class NetworkHook(PlaceMixin, EC2Hook):
-    """Open a security group to another."""
+    """Open a security group to another, and see whether it is."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **{**kwargs, "api_type": "client_type"})
@@ -36,3 +36,17 @@ class NetworkHook(PlaceMixin, EC2Hook):
         except ClientError as error:
             if code(error) != "InvalidPermission.Duplicate":
                 raise
+
+    def allows(self, group: str, *, from_group: str, port: int) -> bool:
+        """Say whether one security group's members reach another's port."""
+        client: Any = self.conn
+        pages = client.get_paginator("describe_security_group_rules").paginate(
+            Filters=[{"Name": "group-id", "Values": [group]}]
+        )
+        return any(
+            not rule["IsEgress"]
+            and rule.get("ReferencedGroupInfo", {}).get("GroupId") == from_group
+            and rule["FromPort"] <= port <= rule["ToPort"]
+            for page in pages
+            for rule in page["SecurityGroupRules"]
+        )

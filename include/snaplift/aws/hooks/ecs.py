@@ -37,6 +37,19 @@ class FoundTask:
 
 
 @dataclass(frozen=True)
+class RevisionNeeds:
+    """What has to be there for a revision's tasks to come up, beside their database."""
+
+    status: str
+    images: tuple[str, ...]
+    secrets: tuple[str, ...]
+    """ARNs."""
+    roles: tuple[str, ...]
+    """ARNs."""
+    log_groups: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Job:
     """A one-off task of a revision, the same at every try."""
 
@@ -83,6 +96,24 @@ class ServiceHook(PlaceMixin, EcsHook):
     def revision_tags(self, arn: str) -> dict[str, str]:
         """Read a task definition's tags."""
         return from_tag_list(self.client.describe_task_definition(taskDefinition=arn, include=["TAGS"]).get("tags"))
+
+    def needs(self, arn: str) -> RevisionNeeds:
+        """Read what a revision's tasks need.
+
+        :raises ClientError: also where there is no such revision; ECS keeps those that were deregistered.
+        """
+        found = self.client.describe_task_definition(taskDefinition=arn)["taskDefinition"]
+        containers = found["containerDefinitions"]
+        options = [container.get("logConfiguration", {}).get("options", {}) for container in containers]
+        secrets = [secret["valueFrom"] for container in containers for secret in container.get("secrets", [])]
+        return RevisionNeeds(
+            status=found["status"],
+            images=tuple(sorted({container["image"] for container in containers})),
+            # Behind a secret's own ARN, of seven parts, there may be a key of its content.
+            secrets=tuple(sorted({":".join(secret.split(":")[:7]) for secret in secrets})),
+            roles=tuple(sorted(filter(None, {found.get("executionRoleArn"), found.get("taskRoleArn")}))),
+            log_groups=tuple(sorted({each["awslogs-group"] for each in options if "awslogs-group" in each})),
+        )
 
     def _recent(self, family: str) -> list[str]:
         listed = self.client.list_task_definitions(
@@ -210,9 +241,14 @@ class ServiceHook(PlaceMixin, EcsHook):
                 yield from page["taskArns"]
 
     def task(self, cluster: str, arn: str) -> FoundTask | None:
-        """Look a task up; a stopped one is kept for about an hour."""
-        found = self.client.describe_tasks(cluster=cluster, tasks=[arn])["tasks"]
-        return _task(found[0]) if found else None
+        """Look a task up; a stopped one is kept for about an hour.
+
+        :raises StepFailed: it could not be looked up, which is not "there is none".
+        """
+        answer = self.client.describe_tasks(cluster=cluster, tasks=[arn])
+        if odd := [failure for failure in answer.get("failures", []) if failure.get("reason") != "MISSING"]:
+            raise StepFailed(f"task {arn} could not be looked up: {odd[0].get('reason')}")
+        return _task(answer["tasks"][0]) if answer["tasks"] else None
 
     def wait_task(self, cluster: str, task: FoundTask, *, running: bool, timeout: timedelta) -> Wait:
         """Wait until a task runs, or until it has stopped."""

@@ -12,7 +12,7 @@ from airflow.providers.amazon.aws.hooks.rds import RdsHook
 from snaplift import naming
 from snaplift.aws.errors import StepFailed, absent_is_none
 from snaplift.aws.hooks.base import PlaceMixin, from_tag_list, to_tag_list
-from snaplift.promotion.planning import Usage
+from snaplift.promotion.quotas import Usage
 from snaplift.promotion.wait import Wait
 
 if TYPE_CHECKING:
@@ -54,6 +54,9 @@ class FoundInstance:
     key_arn: str | None
     protected: bool
     tags: dict[str, str]
+    host: str = ""
+    """Where it answers; empty: nowhere yet."""
+    port: int = 0
 
     @property
     def family(self) -> str:
@@ -95,6 +98,8 @@ def _instance(found: DBInstanceTypeDef) -> FoundInstance:
         key_arn=found.get("KmsKeyId"),
         protected=found.get("DeletionProtection", False),
         tags=from_tag_list(found.get("TagList")),
+        host=found.get("Endpoint", {}).get("Address", ""),
+        port=found.get("Endpoint", {}).get("Port", 0),
     )
 
 

@@ -34,11 +34,11 @@ class ApprovePlanOperator(ApprovalOperator):
         plan = planned(context)
         if plan.dry_run:
             raise AirflowSkipException("a dry run: the plan is all")
-        approval = plan.settings.approval
+        approval = plan.approval
         if approval is None:
             self.log.info("%s asks for no approval", plan.name)
             return None
-        self.subject = f"Promote to {plan.name}?"
+        self.subject = f"Promote to {plan.name}{', and discard what was written there' * plan.asks_to_discard}?"
         self.response_timeout = approval.timeout
         self.assigned_users = [{"id": user, "name": user} for user in approval.users] or None
         return super().execute(context)

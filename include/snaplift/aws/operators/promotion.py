@@ -83,6 +83,7 @@ class PlanOperator(TenantOperator):
             release="origin" if self.provisioning else params["release"],
             build=params["build"] or "",
             dry_run=bool(params.get("dry_run")),
+            asked_at=context["dag_run"].run_after,
         )
         if self.provisioning and self._has_active(context):
             raise AirflowSkipException(f"{self.namespace(context)} has an active database already")

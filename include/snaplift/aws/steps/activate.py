@@ -6,6 +6,7 @@ from snaplift.aws.errors import StepFailed
 from snaplift.aws.hooks.rds import AVAILABLE
 from snaplift.aws.steps.job import ensure_revision
 from snaplift.aws.steps.promotion import RESTORE, Done, Promotion
+from snaplift.aws.steps.writes import count_discarded
 from snaplift.promotion import deployment
 from snaplift.promotion.revision import revision
 from snaplift.promotion.wait import Wait
@@ -32,4 +33,7 @@ def advance(promotion: Promotion) -> Wait | Done:
         if instance.status not in AVAILABLE:  # it may be backing up, and takes no change meanwhile
             return aws.databases.wait_available(instance, RESTORE)
         aws.databases.set_protection(instance, on=True)
-    return Done({"pointer": plan.name.pointer, "version": version, "release": plan.release})
+    # Done again when the previous database has gone, there is nothing left to count.
+    discarded = count_discarded(promotion) if pointer.previous == plan.before.active else ""
+    told = {"discarded": discarded} if discarded else {}
+    return Done({"pointer": plan.name.pointer, "version": version, "release": plan.release, **told})

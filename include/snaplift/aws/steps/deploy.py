@@ -6,6 +6,7 @@ from snaplift.aws.errors import StepFailed
 from snaplift.aws.steps import marks
 from snaplift.aws.steps.job import ensure_revision
 from snaplift.aws.steps.promotion import Done, Promotion
+from snaplift.aws.steps.writes import check_writes
 from snaplift.promotion.deployment import Service
 from snaplift.promotion.revision import revision
 from snaplift.promotion.wait import Wait
@@ -14,7 +15,7 @@ from snaplift.promotion.wait import Wait
 def advance(promotion: Promotion) -> Wait | Done:
     """Update the service, or make it at the first promotion.
 
-    :raises StepFailed: something else runs than the plan rests on.
+    :raises StepFailed: something else runs than the plan rests on, or what would be lost is more than was agreed to.
     """
     plan, services = promotion.plan, promotion.aws.services
     arn = ensure_revision(promotion)
@@ -22,6 +23,8 @@ def advance(promotion: Promotion) -> Wait | Done:
     service = services.service(promotion.cluster, plan.name.service)
     if service is not None:
         _check_runs(promotion, service, arn)
+    # Once the service has been told, its tasks on the old database are going, and so is the choice.
+    writes = check_writes(promotion) if service is None or service.task_definition != arn else None
     _record_candidate(promotion, arn)
     if not plan.before.service_exists:
         return _make_service(promotion, arn)
@@ -29,7 +32,8 @@ def advance(promotion: Promotion) -> Wait | Done:
         raise StepFailed(f"service {plan.name.service} is gone: look into the platform before promoting again")
     if service.task_definition != arn:
         services.deploy(promotion.cluster, plan.name.service, arn)
-    return Done({"task_definition": arn, "service": plan.name.service})
+    discarded = {"discarded": str(writes)} if writes is not None and writes.at_stake else {}
+    return Done({"task_definition": arn, "service": plan.name.service, **discarded})
 
 
 def _check_runs(promotion: Promotion, service: Service, candidate: str) -> None:

@@ -67,12 +67,23 @@ def _with_release(plan: Plan, moment: datetime) -> Plan:
     """Name the new release by the moment, or by the first second after it whose name is free."""
     if plan.mode != "new" or plan.source_name is None or plan.source is None:
         return plan
+    _check_newer(plan, naming.Release.at(moment))
     databases = Aws.at(plan.source.place).databases
     for second in range(60):
         release = naming.Release.at(moment + timedelta(seconds=second))
         if databases.snapshot(plan.source_name.snapshot(release)) is None:
             return plan.decided(release)
     raise StepFailed(f"every snapshot name of the next minute is taken in {plan.source_name}: look at what makes them")
+
+
+def _check_newer(plan: Plan, release: naming.Release) -> None:
+    """A new release is named by this machine's clock; by one that is slow it would pass for an older one."""
+    active = plan.before.active.release if plan.before.active else None
+    if active is not None and str(release) <= active:
+        raise StepFailed(
+            f"{release} would be older than {active}, which is active in {plan.name}: put the clock of Airflow's "
+            "workers right"
+        )
 
 
 def _has_begun(plan: Plan) -> bool:

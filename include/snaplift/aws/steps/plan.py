@@ -7,6 +7,8 @@ from snaplift.aws.aws import Aws
 from snaplift.aws.errors import StepFailed
 from snaplift.aws.hooks.cloudformation import StackHook
 from snaplift.aws.hooks.rds import FoundInstance, FoundSnapshot
+from snaplift.aws.steps.standing import find_missing
+from snaplift.aws.steps.writes import find_writes
 from snaplift.config.platform import Platforms
 from snaplift.config.tenant import Tenant
 from snaplift.promotion.plan import Before, Place, Plan
@@ -89,6 +91,9 @@ def gather(request: Request, choice: Choice, platforms: Platforms, tenant: Tenan
         images={container: aws.images.resolve(image) for container, image in choice.images.items()},
         instances=usage["DBInstances"],
         snapshots=usage["ManualSnapshots"],
+        stacks=aws.stacks.usage(),
+        missing=find_missing(aws, pointer.active),
+        writes=find_writes(aws, place, name, pointer.active, tenant.database) if choice.mode != "origin" else None,
     )
 
 

@@ -13,9 +13,11 @@ from snaplift.config.platform import Platforms
 from snaplift.config.tenant import Tenant
 from snaplift.promotion import placement
 from snaplift.promotion.plan import Place
+from snaplift.promotion.quotas import shortage
 from snaplift.promotion.run import Run
 from snaplift.promotion.wait import Wait
 from snaplift.stacks.outputs import PlatformOutputs
+from snaplift.stacks.settings import EnvironmentSettings
 from snaplift.stacks.stack import Stack
 
 CREATION = timedelta(hours=1)
@@ -32,10 +34,18 @@ def provision_platform(platforms: Platforms, name: str, run: Run) -> Wait | Done
     if name not in platforms.platforms:
         raise StepFailed(f"there is no platform {name!r}; there are {', '.join(platforms.platforms)}")
     stack = platform_stack(platforms, name)
-    key = platforms.platforms[name].key
+    aws, platform = Aws.at(Place.of(name, platforms.platforms[name])), platforms.platforms[name]
+    if aws.stacks.find(name) is None:
+        usage = aws.databases.usage()
+        _check_room(
+            shortage("stacks", aws.stacks.usage()),
+            shortage("DB parameter groups", usage.get("DBParameterGroups"), len(platform.engines)),
+            shortage("DB subnet groups", usage.get("DBSubnetGroups")),
+        )
+    key = platform.key
     if key is not None and not key.startswith("arn:"):
         stack = stack.with_parameters(KeyArn=platform_outputs(platforms, key).key_arn)
-    return _made(_ensure(Aws.at(Place.of(name, platforms.platforms[name])), stack, run))
+    return _made(_ensure(aws, stack, run))
 
 
 def provision_namespace(platforms: Platforms, tenant: Tenant, environment: str, run: Run) -> Wait | Done:
@@ -61,10 +71,37 @@ def provision_namespace(platforms: Platforms, tenant: Tenant, environment: str, 
         load_balancer=balancer,
         priority=placement.priority(namespace, taken),
     )
+    if aws.stacks.find(stack.name) is None:
+        _check_room_of_namespace(
+            aws,
+            outputs.load_balancer(balancer).listener,
+            balancer,
+            own_group=bool(EnvironmentSettings.of(platforms, tenant, environment).database.parameters),
+        )
     outcome = _made(_ensure(aws, stack, run))
     if isinstance(outcome, Done):
         aws.pointers.make(namespace.pointer, naming.tags(platforms.installation, namespace))
     return outcome
+
+
+def _check_room_of_namespace(aws: Aws, listener: str, balancer: str, *, own_group: bool) -> None:
+    """See whether the namespace's stack can be made.
+
+    :param own_group: the tenant's parameters need a parameter group of its own.
+    :raises StepFailed: a quota would be met half way.
+    """
+    groups = aws.databases.usage().get("DBParameterGroups") if own_group else None
+    used = aws.listeners.usage(listener)
+    _check_room(
+        shortage("stacks", aws.stacks.usage()),
+        shortage("DB parameter groups", groups),
+        *(shortage(what, usage, where=f"load balancer {balancer}") for what, usage in used.items()),
+    )
+
+
+def _check_room(*shortages: str) -> None:
+    if lacking := list(filter(None, shortages)):
+        raise StepFailed(f"nothing was made: {'; '.join(lacking)}")
 
 
 def platform_outputs(platforms: Platforms, name: str) -> PlatformOutputs:

@@ -1,4 +1,4 @@
-"""Take one database away: the instance, by its resource id, then its stack with the credentials."""
+"""Take one database away: the instance, by its resource id, what is remembered of it, then its stack."""
 
 from __future__ import annotations
 
@@ -37,7 +37,15 @@ def remove_database(
         )
         if wait is not None:
             return wait
+    _forget_fingerprint(promotion, resource_id or (stack.outputs.get("ResourceId") if stack else None))
     return promotion.aws.stacks.remove(stack, timeout=REMOVAL) if stack is not None else None
+
+
+def _forget_fingerprint(promotion: Promotion, resource_id: str | None) -> None:
+    """What the database held when it was activated; the one that never became complete has none."""
+    if resource_id is not None:
+        key = promotion.plan.name.fingerprint(resource_id)
+        promotion.aws.fingerprints.forget(promotion.place.lock_table, key)
 
 
 def _check_unreferenced(promotion: Promotion, name: str) -> None:

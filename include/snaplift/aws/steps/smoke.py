@@ -13,6 +13,7 @@ from snaplift.aws.steps import marks
 from snaplift.aws.steps.credentials import server
 from snaplift.aws.steps.job import ensure_revision, job, run_command, token
 from snaplift.aws.steps.promotion import Done, Promotion
+from snaplift.aws.steps.writes import keep_fingerprint
 from snaplift.config.tenant import Command, SmokeHttp, SmokeSql
 from snaplift.promotion.values import fill, site_url, values
 from snaplift.promotion.wait import Wait
@@ -38,6 +39,9 @@ def advance(promotion: Promotion) -> Wait | Done:
         promotion.aws.databases.tag(instance, {marks.SMOKE: revision})
     # After the mark: a try that finds its task stopped, but no mark, would take the check for failed.
     promotion.aws.services.stop_job(promotion.cluster, token(promotion, SERVING))
+    if wait := _wait_stopped(promotion):
+        return wait
+    keep_fingerprint(promotion)
     _open(promotion)
     return Done({"checks": len(plan.tenant.smoke)}, skipped=plan.left_out.get("smoke", ""))
 
@@ -106,6 +110,16 @@ def _ask(address: str, port: int, path: str, host: str) -> tuple[int, str]:
         return 0, ""
     finally:
         connection.close()
+
+
+def _wait_stopped(promotion: Promotion) -> Wait | None:
+    """The task that the checks asked may write until it has stopped: that is no visitor's write."""
+    services = promotion.aws.services
+    for arn in services.tasks(promotion.cluster, started_by=token(promotion, SERVING)):
+        task = services.task(promotion.cluster, arn)
+        if task is not None and task.status != "STOPPED":
+            return services.wait_task(promotion.cluster, task, running=False, timeout=START)
+    return None
 
 
 def _open(promotion: Promotion) -> None:

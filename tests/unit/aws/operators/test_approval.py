@@ -11,8 +11,10 @@ from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowSkipException
 
 from snaplift.aws.operators.approval import ApprovePlanOperator
+from snaplift.promotion.fingerprint import Change
 from snaplift.promotion.plan import Plan
-from tests.unit.promotion.examples import plan
+from snaplift.promotion.writes import Writes
+from tests.unit.promotion.examples import facts, plan, revision
 from tests.unit.stacks.examples import TENANT, tenant
 
 ASKING = tenant(
@@ -69,6 +71,41 @@ def test_an_environment_that_asks_says_whom_and_for_how_long(questions: list[Any
     assert asked.subject == "Promote to xy-0146-qa?"
     assert asked.response_timeout == timedelta(hours=2)
     assert asked.assigned_users == [{"id": "ann", "name": "ann"}, {"id": "bob", "name": "bob"}]
+
+
+LOST = Writes(database="xy-0146-qa-db", changes=(Change(table="comments", words="3 rows more", now=None),))
+
+
+def discarding(target_writes: str, lost: Writes = LOST) -> Plan:
+    environments = {
+        "dev": {"platform": "platform-new"},
+        "qa": {"platform": "platform-new", "from": "dev", "target_writes": target_writes},
+    }
+    return plan("qa", "new", facts(active=revision(), writes=lost), tenant=tenant(environments=environments))
+
+
+def test_s09_a_person_is_asked_where_writes_would_be_lost_though_no_approval_is_configured(
+    questions: list[Any],
+) -> None:
+    made = discarding("ask")
+    assert "approve" not in made.left_out
+    execute(operator(), made)
+    [asked] = questions
+    assert asked.subject == "Promote to xy-0146-qa, and discard what was written there?"
+    assert asked.response_timeout == timedelta(hours=12)
+    assert asked.assigned_users is None
+
+
+@pytest.mark.parametrize(
+    ("target_writes", "lost"), [("allow", LOST), ("ask", Writes(database="xy-0146-qa-db")), ("ask", None)]
+)
+def test_s09_nobody_is_asked_where_they_may_be_lost_or_nothing_is(
+    questions: list[Any], target_writes: str, lost: Writes
+) -> None:
+    made = discarding(target_writes, lost)
+    assert made.left_out["approve"] == "the environment asks for none"
+    execute(operator(), made)
+    assert questions == []
 
 
 def test_a_rejection_fails_the_run_and_is_not_asked_again() -> None:

@@ -1,0 +1,30 @@
+"""Whether what serves could come up again: an abort goes back to it, and new tasks of it may start at any time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from snaplift.aws.aws import Aws
+from snaplift.promotion.pointer import Revision
+
+
+def find_missing(aws: Aws, active: Revision | None) -> tuple[str, ...]:
+    """Say what a revision needs and what is not there, each with its name. Nothing is active: nothing is missing.
+
+    :raises ClientError: AWS did not say.
+    """
+    return tuple(_missing(aws, active)) if active is not None else ()
+
+
+def _missing(aws: Aws, active: Revision) -> Iterator[str]:
+    needs = aws.services.needs(active.task_definition)
+    if needs.status != "ACTIVE":
+        yield f"task definition {active.task_definition.rpartition('/')[2]} is {needs.status}"
+    if active.database is not None:
+        instance = aws.databases.instance(active.database.name)
+        if instance is None or instance.resource_id != active.database.resource_id:
+            yield f"database {active.database.name} ({active.database.resource_id}) is gone"
+    yield from (f"image {image} is gone" for image in needs.images if aws.images.resolve(image) is None)
+    yield from (f"secret {arn} is gone" for arn in needs.secrets if not aws.credentials.exists(arn))
+    yield from (f"role {arn} is gone" for arn in needs.roles if not aws.roles.exists(arn))
+    yield from (f"log group {name} is gone" for name in needs.log_groups if not aws.log_groups.exists(name))

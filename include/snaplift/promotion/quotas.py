@@ -1,0 +1,42 @@
+"""Quotas: whether what is about to be made still has room, before the first of it is made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from snaplift.promotion.plan import Frozen, Plan
+
+
+class Usage(Frozen):
+    """Of a quota."""
+
+    used: int
+    limit: int
+
+
+def shortage(what: str, usage: Usage | None, needed: int = 1, where: str = "the account") -> str:
+    """Say that a quota has no room for what is needed; nothing: it has, or AWS does not tell.
+
+    :param what: is counted, in the plural.
+    """
+    if usage is None or not needed or usage.used + needed <= usage.limit:
+        return ""
+    left = max(usage.limit - usage.used, 0)
+    lacking = f"{needed} are needed" if left else "none is left"
+    return f"{where} has {usage.used} of {usage.limit} {what}: {lacking}"
+
+
+def shortages_of_promotion(plan: Plan, instances: Usage, snapshots: Usage, stacks: Usage | None) -> Iterator[str]:
+    """Say which quotas a promotion would meet half way: at its database, its snapshots, its service's stack."""
+    found = (
+        shortage("database instances", instances),
+        shortage("manual snapshots", snapshots, _snapshots(plan)),
+        shortage("stacks", stacks, 1 if plan.before.service_exists else 2),
+    )
+    yield from filter(None, found)
+
+
+def _snapshots(plan: Plan) -> int:
+    """Count those that the promotion takes: the release's, and the final one of the database that goes."""
+    release, final = plan.mode == "new", bool(plan.retires and plan.effective.retention.final_snapshot)
+    return release + final
