@@ -68,6 +68,10 @@ class Programs:
         file = self._records / f"{name}.json"
         return file.exists() and _is_alive(_read(file))
 
+    def sessions(self) -> frozenset[int]:
+        """The sessions that the programs lead; each is its program's process id."""
+        return frozenset(_read(file).pid for file in self._records.glob("*.json"))
+
     def check(self) -> None:
         """Find out whether all still run.
 

@@ -239,6 +239,13 @@ def test_s17_the_same_run_begun_anew_is_not_taken_for_the_dead_one(installation:
         driver.finish()
 
 
+def test_what_is_kept_of_a_database_is_not_taken_for_a_lock(installation: Installation) -> None:
+    table = f"{installation.cluster('qa')}-locks"
+    kept = [item["namespace"]["S"] for item in installation.client("dynamodb").scan(TableName=table)["Items"]]
+    assert [key for key in kept if key.startswith(f"{QA}/")]
+    assert LockHook(region_name="eu-central-1", aws_conn_id=None).held(table) == []
+
+
 def test_another_installations_lock_is_left_alone(installation: Installation) -> None:
     begin(installation.driver("qa"))
     other = installation.platforms.model_copy(update={"installation": "other"})

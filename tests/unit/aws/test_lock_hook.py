@@ -61,7 +61,7 @@ def lists(script: Stubber, names: list[str], start: str | None = None, more: str
     asked: dict[str, Any] = {
         "TableName": TABLE,
         "ConsistentRead": True,
-        "FilterExpression": "#phase <> :free",
+        "FilterExpression": "attribute_exists(#token) AND #phase <> :free",
         "ProjectionExpression": "#namespace",
         "ExpressionAttributeNames": ANY,
         "ExpressionAttributeValues": {":free": {"S": "free"}},
