@@ -13,6 +13,7 @@ import yaml
 from typer.testing import CliRunner, Result
 
 from snaplift.cli import app
+from snaplift.cli.output import OUTPUT
 from snaplift.promotion.plan import Plan
 from tests.integration.test_recovery import begin
 from tests.support.installation import TENANT, Installation
@@ -38,8 +39,14 @@ def qa_serves(installation: Installation) -> None:
         installation.driver("qa").promote("new")
 
 
+@pytest.fixture(autouse=True)
+def wide_screen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No line is broken, whatever screen the tests' own output goes to."""
+    monkeypatch.setattr(OUTPUT, "width", 300)
+
+
 def run(config: Path, *arguments: str, typed: str = "") -> Result:
-    quiet = {"COLUMNS": "300", "AIRFLOW__LOGGING__LOGGING_LEVEL": "ERROR"}
+    quiet = {"AIRFLOW__LOGGING__LOGGING_LEVEL": "ERROR"}
     return CliRunner(env=quiet).invoke(app, ["lock", *arguments, "--config", str(config)], input=typed)
 
 

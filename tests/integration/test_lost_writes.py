@@ -35,11 +35,15 @@ def with_setting(target_writes: str | None, *, scratch: tuple[str, ...] = ()) ->
     return tenant(environments=environments, database={"name": "notes", "scratch_tables": scratch})
 
 
-@pytest.fixture(autouse=True)
-def served(installation: Installation) -> Iterator[Standing]:
-    """A release is active in qa, and nothing was written there."""
+@pytest.fixture(scope="module")
+def served_once(installation: Installation) -> None:
     if installation.pointer("qa")[0].active is None:
         installation.driver("qa").promote("new")
+
+
+@pytest.fixture(autouse=True)
+def served(installation: Installation, served_once: None) -> Iterator[Standing]:
+    """A release is active in qa, and nothing was written there."""
     installation.sql("qa", UNWRITTEN)
     yield installation.standing("qa")
     installation.sql("qa", UNWRITTEN)
@@ -72,7 +76,18 @@ def key(installation: Installation, name: str) -> dict[str, dict[str, str]]:
 def items(installation: Installation) -> list[dict[str, Any]]:
     """What is kept of qa's databases, beside the lock."""
     found = installation.client("dynamodb").scan(TableName=f"{installation.cluster('qa')}-locks")["Items"]
-    return [item for item in found if item["namespace"]["S"].startswith(f"{TENANT}-qa/")]
+    kept = [item for item in found if item["namespace"]["S"].startswith(f"{TENANT}-qa/")]
+    return [item for item in kept if item["namespace"]["S"] not in OTHERS]
+
+
+OTHERS: set[str] = set()
+"""What is kept of databases that other tests left standing beside the active one."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def others(installation: Installation, served_once: None) -> None:
+    own = key(installation, database(installation))["namespace"]["S"]
+    OTHERS.update(item["namespace"]["S"] for item in items(installation) if item["namespace"]["S"] != own)
 
 
 def up_to_deploy(installation: Installation, target_writes: str) -> Driver:

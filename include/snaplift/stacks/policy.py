@@ -284,7 +284,8 @@ def _pointers_and_locks(places: _Places) -> list[Statement]:
         ),
         allow(
             "Locks",
-            ["dynamodb:GetItem", "dynamodb:Scan", "dynamodb:UpdateItem"],
+            # A fingerprint is kept and forgotten as a whole; a lock is only ever updated.
+            ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Scan", "dynamodb:UpdateItem"],
             [
                 arn
                 for name in places.platforms

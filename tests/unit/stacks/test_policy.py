@@ -90,7 +90,6 @@ def test_a_promotion_is_allowed_what_it_does(action: str, resource: str) -> None
         ("ssm:PutParameter", f"arn:aws:ssm:{HERE}:parameter/crm/x"),
         ("ssm:DeleteParameter", f"arn:aws:ssm:{HERE}:parameter{QA.pointer}"),
         ("dynamodb:DeleteTable", f"arn:aws:dynamodb:{HERE}:table/platform-new-locks"),
-        ("dynamodb:DeleteItem", f"arn:aws:dynamodb:{HERE}:table/platform-new-locks"),
         ("dynamodb:UpdateItem", f"arn:aws:dynamodb:{HERE}:table/crm"),
         ("kms:Decrypt", KEY.replace(ACCOUNT, "210987654321")),
         ("s3:GetObject", "arn:aws:s3:::anything/x"),
