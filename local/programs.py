@@ -72,6 +72,15 @@ class Programs:
         """The sessions that the programs lead; each is its program's process id."""
         return frozenset(_read(file).pid for file in self._records.glob("*.json"))
 
+    def pid(self, name: str) -> int:
+        """The process id of a program.
+
+        :raises ProgramDied: it does not run
+        """
+        if not self.running(name):
+            raise ProgramDied(f"{name} does not run; {self.log(name)} ends with:\n{self.tail(name)}")
+        return _read(self._records / f"{name}.json").pid
+
     def check(self) -> None:
         """Find out whether all still run.
 
@@ -107,6 +116,15 @@ class Programs:
             end_session(record)
             (self._records / f"{record.name}.json").unlink(missing_ok=True)
         return len(running)
+
+    def kill(self, name: str) -> None:
+        """SIGKILL to a program itself, as when the machine runs out of memory: what it started is left running.
+
+        :raises ProgramDied: it does not run
+        """
+        os.kill(self.pid(name), signal.SIGKILL)
+        while self.running(name):
+            time.sleep(_POLL_SECONDS)
 
     def stop_all(self, *, grace: float) -> int:
         """Stop every program, then what carries our mark in a session of its own.

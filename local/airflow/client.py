@@ -35,6 +35,8 @@ class Task:
     """One task of a run, as it stands."""
 
     task_id: str
+    id: str
+    """Of this try; the process that runs it is named by it."""
     state: str | None
     attempt: int
     started: datetime | None
@@ -45,6 +47,7 @@ class Task:
     def read(cls, answer: Mapping[str, Any]) -> Self:
         return cls(
             task_id=answer["task_id"],
+            id=answer["id"],
             state=answer["state"],
             attempt=answer["try_number"],
             started=_moment(answer["start_date"]),
@@ -114,7 +117,7 @@ class Airflow:
 
         :raises AirflowError: there is no such DAG, or a param is refused
         """
-        self._ask("PATCH", f"/dags/{dag_id}?update_mask=is_paused", {"is_paused": False})
+        self.pause(dag_id, paused=False)
         answer = self._ask("POST", f"/dags/{dag_id}/dagRuns", {"logical_date": None, "conf": dict(conf)})
         return Run(dag_id, answer["dag_run_id"])
 
@@ -183,12 +186,20 @@ class Airflow:
         """Mark a task, as a person does in the UI."""
         self._ask("PATCH", f"{run.path}/taskInstances/{task_id}", {"new_state": state})
 
-    def clear(self, run: Run, task_id: str) -> None:
-        """Clear a task and what comes after it, as a person does in the UI."""
-        body = {"dag_run_id": run.run_id, "task_ids": [task_id], "dry_run": False, "include_downstream": True}
+    def clear(self, run: Run, task_id: str, *, downstream: bool = True) -> None:
+        """Clear a task, with what comes after it or alone, as a person does in the UI."""
+        body = {"dag_run_id": run.run_id, "task_ids": [task_id], "dry_run": False, "include_downstream": downstream}
         self._ask(
             "POST", f"/dags/{run.dag_id}/clearTaskInstances", body | {"only_failed": False, "reset_dag_runs": True}
         )
+
+    def pause(self, dag_id: str, *, paused: bool = True) -> None:
+        """Pause a DAG, or let it go on."""
+        self._ask("PATCH", f"/dags/{dag_id}?update_mask=is_paused", {"is_paused": paused})
+
+    def delete(self, run: Run) -> None:
+        """Delete a run with its tasks, as a person does in the UI."""
+        self._ask("DELETE", run.path)
 
     def xcom(self, run: Run, task_id: str, key: str = "return_value") -> Any:
         """What a task has handed on.

@@ -42,14 +42,19 @@ def start(programs: Programs, settings: Settings) -> None:
         json.dump({USER: settings.password}, file)
     shutil.copyfile(empty_database(), settings.home / "airflow.db")
     _preload(settings)
+    for name in PROCESSES:
+        start_process(programs, settings, name)
+
+
+def start_process(programs: Programs, settings: Settings, name: str) -> None:
+    """Start one of the processes, for the first time or again: its database stays."""
     commands = {
         "airflow-api-server": ["api-server", "--host", HOST, "--port", str(settings.port)],
         "airflow-scheduler": ["scheduler", "--skip-serve-logs"],
         "airflow-dag-processor": ["dag-processor"],
         "airflow-triggerer": ["triggerer", "--skip-serve-logs"],
     }
-    for name in PROCESSES:
-        programs.start(name, [AIRFLOW, *commands[name]], environment=settings.environment(), folder=settings.home)
+    programs.start(name, [AIRFLOW, *commands[name]], environment=settings.environment(), folder=settings.home)
 
 
 def wait_until_healthy(programs: Programs, settings: Settings, seconds: float, tell: Callable[[str], None]) -> None:

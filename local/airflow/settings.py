@@ -32,6 +32,8 @@ class Settings:
     """snaplift's configuration folder."""
     dags: Path = REPOSITORY / "dags"
     plugins: Path = REPOSITORY / "plugins"
+    more: Mapping[str, str] = field(default_factory=dict)
+    """Options beside those below, or instead of them, by their environment variables."""
     password: str = field(default_factory=lambda: secrets.token_urlsafe(12), repr=False)
     """The password of the user ``admin``; made up for this start."""
     _secret: str = field(default_factory=lambda: secrets.token_urlsafe(64), repr=False)
@@ -58,7 +60,7 @@ class Settings:
             for section, pairs in self._options().items()
             for option, value in pairs.items()
         }
-        return clean_environment() | dict(self.aws) | own | options
+        return clean_environment() | dict(self.aws) | own | options | dict(self.more)
 
     def _options(self) -> dict[str, dict[str, str]]:
         return {
@@ -83,7 +85,8 @@ class Settings:
                 "secret_key": self._secret[:43],
             },
             "api_auth": {"jwt_secret": self._secret},
-            "database": {"sql_alchemy_conn": f"sqlite:///{self.home}/airflow.db"},
+            # SQLite takes one writer at a time; on a busy machine the others wait longer than its usual five seconds.
+            "database": {"sql_alchemy_conn": f"sqlite:///{self.home}/airflow.db?timeout=60"},
             "scheduler": {"scheduler_idle_sleep_time": "0.1"},
             "dag_processor": {"refresh_interval": "30", "min_file_process_interval": "120"},
             "logging": {"base_log_folder": str(self.home / "logs")},

@@ -56,8 +56,18 @@ IMAGES = (
 class Installation:
     """One running snaplift, with everything below one folder."""
 
-    def __init__(self, root: Path, ports: Ports = Ports(), tell: Callable[[str], None] = print) -> None:  # noqa: B008
-        """:param root: holds state and logs; what an earlier run has left there is removed by ``start``"""
+    def __init__(
+        self,
+        root: Path,
+        ports: Ports = Ports(),  # noqa: B008
+        tell: Callable[[str], None] = print,
+        airflow_options: Mapping[str, str] | None = None,
+    ) -> None:
+        """Name one.
+
+        :param root: holds state and logs; what an earlier run has left there is removed by ``start``
+        :param airflow_options: beside the usual ones, by their environment variables
+        """
         self.root = root.resolve()
         self.ports = ports
         self.programs = Programs(self.root)
@@ -68,6 +78,7 @@ class Installation:
             port=ports.airflow,
             aws=aws_environment(self.endpoint, REGION, ACCOUNT),
             config=self.root / "config",
+            more=airflow_options or {},
         )
 
     @property

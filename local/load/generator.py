@@ -14,6 +14,7 @@ from typing import Self
 import httpx
 
 from local.load.counters import Counters, Snapshot
+from local.load.ledger import Ledger, Write
 from local.load.target import Target
 
 START_SECONDS = 10.0
@@ -37,9 +38,16 @@ class Request:
         """What it is counted as."""
         return self.path if self.method == "GET" else f"{self.method} {self.path}"
 
+    @property
+    def writes(self) -> bool:
+        """Whether it leaves something at the site that can be known again."""
+        return any("{unique}" in value for given in (self.form, self.json) for value in (given or {}).values())
+
 
 class Load:
     """Visitors of one site: `with Load(...) as load: ...; load.take()`.
+
+    What they write is in its `ledger`.
 
     Requests are sent at their times, whether or not the earlier ones are answered, so that a site that
     hangs is noticed; only the number that wait is bounded. Most use kept connections, as browsers do, some
@@ -50,7 +58,7 @@ class Load:
     :param rate: requests a second.
     :param timeout: seconds after which a request has failed.
     :param max_waiting: requests that may be unanswered at a time.
-    :param new_connection_every: each how many-th request opens a connection of its own.
+    :param new_connection_every: each how many-th time that something is asked it opens a connection of its own.
     :raises ValueError: the site is not on this machine, or a number is not above 0.
     """
 
@@ -72,6 +80,7 @@ class Load:
         self._timeout = timeout
         self._max_waiting = max_waiting
         self._new_connection_every = new_connection_every
+        self.ledger = Ledger()
         self._token = secrets.token_hex(4)
         self._counters = Counters()
         self._thread = threading.Thread(target=self._work, name=f"load {self._target.site}", daemon=True)
@@ -139,7 +148,8 @@ class Load:
                     self._counters.held_back()
                     continue
                 await unanswered.acquire()
-                client = new if number % self._new_connection_every == 0 else kept
+                times_asked = number // len(self._requests)
+                client = new if times_asked % self._new_connection_every == 0 else kept
                 waiting.create_task(self._send(client, number)).add_done_callback(lambda _: unanswered.release())
 
     async def _stopped_before(self, due: float) -> bool:
@@ -153,9 +163,12 @@ class Load:
 
     async def _send(self, client: httpx.AsyncClient, number: int) -> None:
         request = self._requests[number % len(self._requests)]
-        begun = time.monotonic()
-        failure = await self._failure_of(client, request, f"{self._token}-{number}")
-        self._counters.answered(request.name, time.monotonic() - begun, failure)
+        unique, sent, begun = f"{self._token}-{number}", time.time(), time.monotonic()
+        failure = await self._failure_of(client, request, unique)
+        took = time.monotonic() - begun
+        self._counters.answered(request.name, took, failure)
+        if request.writes:
+            self.ledger.enter(Write(unique, sent, sent + took, failure))
 
     async def _failure_of(self, client: httpx.AsyncClient, request: Request, unique: str) -> str | None:
         try:

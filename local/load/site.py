@@ -52,9 +52,9 @@ def comment(post: int) -> Request:
     return Request("/wp-comments-post.php", "POST", form=form, expected=frozenset({302}))
 
 
-def new_record() -> Request:
+def new_record(path: str = "/api/records") -> Request:
     """Return the request that adds a record to a catalogue."""
-    return Request("/api/records", "POST", json={"title": "Added {unique}"}, expected=frozenset({201}))
+    return Request(path, "POST", json={"title": "Added {unique}"}, expected=frozenset({201}))
 
 
 def _get(site: Target | str, path: str) -> httpx.Response:

@@ -3,48 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
-from airflow.providers.amazon.aws.hooks.base_aws import AwsGenericHook
 
-from tests.support.installation import REGION, Installation, provisioned
-from tests.support.laptop import start_laptop
-
-# States are passed through so fast that they are rarely seen; tests that need to see one set its delay.
-_FAST = {"*": 0.0, "ecs.steady": 0.2, "ecs.start": 0.1, "ecs.health_interval": 0.2, "elb.health_interval": 0.2}
+from tests.support.installation import Installation
+from tests.support.installed import installed
 
 
 @pytest.fixture(scope="package")
 def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    """One for all tests that drive promotions; each leaves its environments unlocked and serving, or as they were.
-
-    The product's hooks reach this laptop as they reach AWS: by the environment alone.
-    """
-    folder = tmp_path_factory.mktemp("installation")
-    with pytest.MonkeyPatch.context() as patch, start_laptop(folder / "laptop", delays=_FAST) as laptop:
-        for name, value in laptop.environment().items():
-            patch.setenv(name, value)
-        patch.setenv("AWS_DEFAULT_REGION", REGION)
-        _make_sessions_cheap(patch)
-        with provisioned(laptop, folder / "images") as made:
-            yield made
-
-
-def _make_sessions_cheap(patch: pytest.MonkeyPatch) -> None:
-    """Share what costs most of these tests' time.
-
-    Airflow's hooks make a session for each client, with AWS's models read from disk again, and look through the whole
-    stack (a test's is deep) for the operator's name.
-    """
-    make = AwsGenericHook.get_session
-    sessions: dict[tuple[str | None, str | None], Any] = {}
-
-    def get_session(self: Any, region_name: str | None = None, **given: Any) -> Any:
-        place = (self.aws_conn_id, region_name)
-        if place not in sessions:
-            sessions[place] = make(self, region_name, **given)
-        return sessions[place]
-
-    patch.setattr(AwsGenericHook, "get_session", get_session)
-    patch.setattr(AwsGenericHook, "_get_caller", lambda *_: "Test")
+    """One for all tests that drive promotions; each leaves its environments unlocked and serving, or as they were."""
+    with installed(tmp_path_factory.mktemp("installation")) as made:
+        yield made

@@ -12,6 +12,7 @@ from snaplift.aws.errors import StepFailed
 from snaplift.aws.hooks import mysql
 from snaplift.aws.steps import smoke
 from snaplift.aws.steps.finish import Aborted
+from snaplift.aws.steps.promotion import find_lock
 from snaplift.promotion.describe import describe
 from snaplift.promotion.plan import Plan
 from snaplift.promotion.planning import PlanRefused
@@ -96,6 +97,14 @@ def up_to_deploy(installation: Installation, target_writes: str) -> Driver:
     for name in UNTIL_DEPLOY:
         driver.step(name)
     return driver
+
+
+def plan_of(driver: Driver) -> Plan:
+    """As it was recorded with the lock."""
+    found = find_lock(driver.platforms, driver.namespace, driver.run)
+    found = found or find_lock(driver.platforms, driver.namespace, driver.run, ended=True)
+    assert found is not None
+    return found.lock.record.plan
 
 
 # -- the plan ----------------------------------------------------------------------------------------------------
@@ -359,3 +368,31 @@ def test_what_is_kept_of_a_database_goes_with_it(installation: Installation) -> 
     assert after["namespace"] != before["namespace"]
     assert {"namespace": after["namespace"]} == key(installation, database(installation))
     assert "token" not in after, "it is no lock"
+
+
+# -- an abort ----------------------------------------------------------------------------------------------------
+
+
+def test_s09_what_was_written_to_a_candidate_that_is_aborted_is_kept_and_told(installation: Installation) -> None:
+    driver = up_to_deploy(installation, "allow")
+    driver.step("deploy")
+    driver.step("confirm")
+    answered = installation.post("qa", "a visitor was here")
+    assert answered == 201
+    kept = f"{TENANT}-qa-final-{plan_of(driver).release}-{plan_of(driver).run.hash}"
+    for _ in range(2):  # and once more, by Airflow or a clear: the same words
+        with pytest.raises(Aborted, match=f"What visitors wrote to .* meanwhile is in snapshot {kept}. Why: "):
+            driver.finish()
+    [found] = installation.client("rds").describe_db_snapshots(DBSnapshotIdentifier=kept)["DBSnapshots"]
+    assert found["Status"] == "available"
+
+
+def test_s09_a_candidate_that_nobody_wrote_to_leaves_no_snapshot(installation: Installation) -> None:
+    before = counts(installation)["snapshots"]
+    driver = up_to_deploy(installation, "allow")
+    driver.step("deploy")
+    driver.step("confirm")
+    with pytest.raises(Aborted) as aborted:
+        driver.finish()
+    assert "snapshot" not in str(aborted.value)
+    assert counts(installation)["snapshots"] == before + 1  # the release's

@@ -32,18 +32,18 @@ BUILDS: Final = ("stable", "next", "sick", "crash")
 """Tags of the image: two good builds, one that never becomes healthy, one that ends at once."""
 
 _PROGRAM: Final = """\
-import http.server, os, pathlib, signal, sys, threading
+import http.server, json, os, pathlib, signal, sys, threading, time
 import pymysql
 
 BUILD = pathlib.Path("build").read_text()
 
 
-def ask(sql):
+def ask(sql, *values):
     names = {"host": "DB_HOST", "user": "DB_USER", "password": "DB_PASSWORD", "database": "DB_NAME"}
     given = {name: os.environ[variable] for name, variable in names.items()}
     with pymysql.connect(port=int(os.environ["DB_PORT"]), connect_timeout=2, **given) as db, db.cursor() as cursor:
         for each in sql:
-            cursor.execute(each)
+            cursor.execute(each, values or None)
         db.commit()
         return cursor.fetchall()
 
@@ -65,6 +65,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
         else:
             notes = ask(["SELECT COUNT(*) FROM notes"])[0][0]
             body = f"{os.environ['SITE_URL']} {BUILD} {notes} notes".encode()
+        self.answer(status, body)
+
+    def do_POST(self):
+        given = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        time.sleep(float(given.get("seconds", 0)))
+        ask(["INSERT INTO notes VALUES (%s)"], given["title"])
+        self.answer(201, b"")
+
+    def answer(self, status, body):
         self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -74,7 +83,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
 
-server = http.server.ThreadingHTTPServer((os.environ["SNAPLIFT_TASK_ADDRESS"], 8080), Handler)
+class Server(http.server.ThreadingHTTPServer):
+    daemon_threads = False  # it ends when its requests have ended
+    request_queue_size = 128
+
+
+server = Server((os.environ["SNAPLIFT_TASK_ADDRESS"], 8080), Handler)
 signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())
 server.serve_forever()
 """
@@ -277,22 +291,33 @@ class Installation:
 
     def answer(self, environment: str) -> str | None:
         """What the environment's site answers; None: it is not there."""
+        status, body = self._ask(environment, "GET")
+        return body if status == 200 else None
+
+    def post(self, environment: str, note: str) -> int:
+        """Leave a note at the environment's site, as a visitor does. Returns the status of the answer."""
+        return self._ask(environment, "POST", json.dumps({"title": note}))[0]
+
+    def _ask(self, environment: str, method: str, body: str | None = None) -> tuple[int, str]:
         listener = self.platforms.platforms[self.cluster(environment)].listener
         connection = http.client.HTTPConnection("127.0.0.1", listener.port, timeout=10)
         try:
-            connection.request("GET", "/", headers={"Host": f"{TENANT}-{environment}.localhost:{listener.port}"})
+            host = f"{TENANT}-{environment}.localhost:{listener.port}"
+            connection.request(method, "/", body, headers={"Host": host})
             found = connection.getresponse()
-            return found.read().decode() if found.status == 200 else None
+            return found.status, found.read().decode()
         finally:
             connection.close()
 
 
 @contextmanager
-def provisioned(laptop: Laptop, folder: Path, environments: Sequence[str] = ENVIRONMENTS) -> Iterator[Installation]:
+def provisioned(
+    laptop: Laptop, folder: Path, environments: Sequence[str] = ENVIRONMENTS, of: Tenant | None = None
+) -> Iterator[Installation]:
     """Push the builds, make the platforms and namespaces, and dev's database and service."""
     for build in BUILDS:
         _push(laptop, folder / build, build)
-    made = Installation(laptop, _platforms())
+    made = Installation(laptop, _platforms(), of or tenant())
     run = Run(installation=made.platforms.installation, dag_id="provision", run_id="first")
     for name in made.platforms.platforms:
         drive(lambda name=name: provision.provision_platform(made.platforms, name, run))  # type: ignore[misc]

@@ -81,14 +81,19 @@ def revision_tags(plan: Plan, definition: dict[str, Any]) -> dict[str, str]:
     return {**plan.tags, naming.CONTENT_TAG: content_hash(definition)}
 
 
+def reference(plan: Plan, database: DatabaseOutputs) -> DatabaseReference:
+    """Say which incarnation of the plan's database it is."""
+    return DatabaseReference(
+        name=plan.database, resource_id=database.resource_id, secret=database.application_secret_arn
+    )
+
+
 def revision(plan: Plan, database: DatabaseOutputs, task_definition_arn: str) -> Revision:
     """Say what the pointer will be told."""
     return Revision(
         release=plan.release,
         build={name: image.rpartition("@")[2] for name, image in plan.images.items()},
-        database=DatabaseReference(
-            name=plan.database, resource_id=database.resource_id, secret=database.application_secret_arn
-        ),
+        database=reference(plan, database),
         snapshot=plan.snapshot,
         task_definition=task_definition_arn,
         run=plan.run.hash,

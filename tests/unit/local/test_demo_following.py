@@ -15,7 +15,7 @@ RUN = Run("xy-0146.promote", "manual")
 
 def task(task_id: str, state: str | None, seconds: float | None = None) -> Task:
     ended = BEGAN + timedelta(seconds=seconds) if seconds is not None else None
-    return Task(task_id, state, 1, BEGAN if state else None, ended, "Step")
+    return Task(task_id, "", state, 1, BEGAN if state else None, ended, "Step")
 
 
 class ScriptedAirflow:

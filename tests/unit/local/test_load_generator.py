@@ -20,7 +20,15 @@ class Site(BaseHTTPRequestHandler):
     hosts: ClassVar[set[str]] = set()
     bodies: ClassVar[list[str]] = []
     connections: ClassVar[set[tuple[str, int]]] = set()
+    new_connections: ClassVar[set[str]] = set()
+    """What was asked over a connection that was not to be kept."""
     answering: ClassVar[threading.Event] = threading.Event()
+
+    def parse_request(self) -> bool:
+        parsed = super().parse_request()
+        if parsed and self.headers["Connection"] == "close":
+            self.new_connections.add(self.command)
+        return parsed
 
     def do_GET(self) -> None:
         self.hosts.add(self.headers["Host"])
@@ -62,7 +70,7 @@ class QuietServer(ThreadingHTTPServer):
 @pytest.fixture
 def at() -> Iterator[str]:
     """Where the server answers."""
-    for seen in (Site.hosts, Site.bodies, Site.connections):
+    for seen in (Site.hosts, Site.bodies, Site.connections, Site.new_connections):
         seen.clear()
     Site.answering.clear()
     with QuietServer(("127.0.0.1", 0), Site) as server:
@@ -150,6 +158,23 @@ def test_what_is_written_is_never_the_same_twice(at: str) -> None:
     assert any(body.startswith('{"title"') for body in Site.bodies)
 
 
+def test_what_was_written_is_in_the_ledger_by_the_id_that_the_site_got(at: str) -> None:
+    refused = Request("/other", "POST", form={"title": "Added {unique}"}, expected=frozenset({204}))
+    with Load(site(at), [new_record(), refused, Request("/")], rate=200) as load:
+        until(lambda: load.snapshot().requests >= 30)
+    acknowledged, failed = load.ledger.acknowledged(), load.ledger.failed()
+    got = {json.loads(body)["title"].split()[-1] for body in Site.bodies if body.startswith("{")}
+    assert {write.id for write in acknowledged} == got
+    assert {write.failure for write in failed} == {"status 201"}
+    assert len(acknowledged) + len(failed) == load.snapshot().requests - load.snapshot().paths["/"]
+
+
+def test_each_kind_of_request_is_also_sent_over_new_connections(at: str) -> None:
+    with Load(site(at), [Request("/"), new_record()], rate=200, new_connection_every=2) as load:
+        until(lambda: load.snapshot().requests >= 40)
+    assert Site.new_connections == {"GET", "POST"}
+
+
 def test_intervals_are_counted_apart() -> None:
     time_now = 0.0
     counters = Counters(clock=lambda: time_now)
@@ -193,6 +218,10 @@ def test_the_command_line_says_what_it_saw(at: str, capsys: pytest.CaptureFixtur
     assert main(arguments) == 0
     assert json.loads(capsys.readouterr().out)["paths"].keys() == {"/"}
     assert main([*arguments, "--path", "/500"]) == 1
+    capsys.readouterr()
+    assert main([*arguments, "--post", "/api/records"]) == 0
+    seen = json.loads(capsys.readouterr().out)
+    assert len(seen["acknowledged"]) == seen["paths"]["POST /api/records"]
 
 
 def test_posts_and_records_are_counted(at: str) -> None:

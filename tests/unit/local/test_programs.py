@@ -50,6 +50,17 @@ def test_a_program_that_ignores_sigterm_is_killed(programs: Programs) -> None:
     assert not programs.running("stubborn")
 
 
+def test_a_program_that_is_killed_leaves_running_what_it_started(programs: Programs) -> None:
+    start(programs, "parent", sys.executable, "-c", CHANGES_SESSION)
+    while len(programs.strays()) < 2:
+        time.sleep(0.01)
+    programs.kill("parent")
+    assert not programs.running("parent")
+    assert len(programs.strays()) == 1
+    with pytest.raises(ProgramDied, match="parent does not run"):
+        programs.kill("parent")
+
+
 def test_a_later_command_stops_what_an_earlier_one_started(tmp_path: Path, programs: Programs) -> None:
     start(programs, "sleeper", "sleep", "600")
     assert Programs(tmp_path).stop_all(grace=5) == 1

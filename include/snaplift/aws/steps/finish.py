@@ -16,6 +16,7 @@ from snaplift.aws.steps.promotion import REMOVAL, Done, HeldLock, Promotion, fin
 from snaplift.aws.steps.removal import remove_database
 from snaplift.aws.steps.retire import wait_unused
 from snaplift.aws.steps.smoke import SERVING
+from snaplift.aws.steps.writes import find_candidates_writes
 from snaplift.config.platform import Platforms
 from snaplift.promotion import deployment
 from snaplift.promotion.lock import Lock, LockLost, Phase
@@ -76,7 +77,7 @@ def _complete_or_abort(held: HeldLock, now: Callable[[], datetime], *, extended:
     if wait := _abort(Promotion(lock, place, locks, now)):
         return wait
     locks.release(place.lock_table, lock)
-    raise Aborted(_sentence(plan, lock))
+    raise Aborted(_sentence(plan, lock, Aws.at(place)))
 
 
 def _left(promotion: Promotion) -> str:
@@ -94,7 +95,7 @@ def _tell_again(platforms: Platforms, namespace: str, run: Run) -> Done:
     plan = found.lock.record.plan
     if _is_active(found.place, plan):
         return _complete(found.lock)
-    raise Aborted(_sentence(plan, found.lock))
+    raise Aborted(_sentence(plan, found.lock, Aws.at(found.place)))
 
 
 def _is_active(place: Place, plan: Plan) -> bool:
@@ -111,14 +112,27 @@ def _complete(lock: Lock) -> Done:
     return Done({**done, "left": lock.failure})
 
 
-def _sentence(plan: Plan, lock: Lock) -> str:
+def _sentence(plan: Plan, lock: Lock, aws: Aws) -> str:
     serves = (
         f"{plan.name} still serves {plan.before.active.release or 'its data'}"
         if plan.before.active
         else f"nothing is active in {plan.name}, as before"
     )
     reason = lock.failure or "the run was ended before its release was active"
-    return f"aborted, {serves}. Why: {reason}"
+    kept = _final_snapshot(plan)
+    written = (
+        f"What visitors wrote to {plan.database} meanwhile is in snapshot {kept}. "
+        if kept is not None and aws.databases.snapshot(kept) is not None
+        else ""
+    )
+    return f"aborted, {serves}. {written}Why: {reason}"
+
+
+def _final_snapshot(plan: Plan) -> str | None:
+    """Name the snapshot in which a candidate that visitors wrote to is kept. None: the environment wants none."""
+    if plan.release is None or not plan.effective.retention.final_snapshot:
+        return None
+    return plan.name.final_snapshot(naming.Release(plan.release), plan.run.hash)
 
 
 def _abort(promotion: Promotion) -> Wait | None:
@@ -211,4 +225,16 @@ def _remove_candidate(promotion: Promotion) -> Wait | None:
     plan = promotion.plan
     if not has_database(promotion):
         return None
-    return remove_database(promotion, plan.database, resource_id=None, run=plan.run.hash, final_snapshot=None)
+    return remove_database(
+        promotion, plan.database, resource_id=None, run=plan.run.hash, final_snapshot=_kept_in(promotion)
+    )
+
+
+def _kept_in(promotion: Promotion) -> str | None:
+    """Once it was deployed, the candidate served visitors, who were told that it has what they wrote."""
+    writes = find_candidates_writes(promotion)
+    if writes is None or not writes.at_stake:
+        return None
+    kept = _final_snapshot(promotion.plan)
+    log.warning("written to %s, which is discarded (final snapshot: %s): %s", writes.database, kept or "none", writes)
+    return kept

@@ -17,7 +17,9 @@ from snaplift.config.tenant import Database
 from snaplift.promotion.fingerprint import Fingerprint, UnreadableFingerprint, changes
 from snaplift.promotion.plan import Place
 from snaplift.promotion.pointer import DatabaseReference, Revision
+from snaplift.promotion.revision import reference
 from snaplift.promotion.writes import Writes, come_since
+from snaplift.stacks.outputs import DatabaseOutputs
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +37,10 @@ def find_writes(
     """
     if active is None or active.database is None:
         return None
-    database = active.database
+    return _compare(aws, place, name, active.database, settings)
+
+
+def _compare(aws: Aws, place: Place, name: naming.Namespace, database: DatabaseReference, settings: Database) -> Writes:
     try:
         activated = aws.fingerprints.find(place.lock_table, name.fingerprint(database.resource_id))
         if activated is None:
@@ -121,3 +126,20 @@ def count_discarded(promotion: Promotion) -> str:
     kept = " (its final snapshot has it)" if plan.retires and plan.effective.retention.final_snapshot else ""
     log.warning("not in the new database, of what was written to %s%s: %s", found.database, kept, found)
     return str(found)
+
+
+def find_candidates_writes(promotion: Promotion) -> Writes | None:
+    """Tell what was written to the candidate since it opened to its service. None: it never did.
+
+    An abort discards it, and its tasks may have served visitors by then.
+
+    :raises ClientError: AWS did not say.
+    """
+    plan, aws = promotion.plan, promotion.aws
+    stack = aws.stacks.find(plan.database)
+    if stack is None or not stack.created or stack.run != plan.run.hash:
+        return None
+    database = reference(plan, DatabaseOutputs.read(stack.name, stack.outputs))
+    if aws.fingerprints.find(promotion.place.lock_table, plan.name.fingerprint(database.resource_id)) is None:
+        return None
+    return _compare(aws, plan.place, plan.name, database, plan.tenant.database)

@@ -1,0 +1,161 @@
+"""The catalogue's promotions through Airflow, and Airflow's processes, which can be killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from local.airflow import server
+from local.airflow.client import AirflowError, Run, RunState
+from local.demo.following import Followed, follow
+from local.demo.installation import AIRFLOW_SECONDS, Installation
+from local.demo.site import Site
+from local.demo.truths import truths
+
+from snaplift.naming import Namespace, Tenant
+
+TENANT: Final = Tenant.parse("ab-0200")
+KILLS: Final = "kills"
+ENDINGS: Final = ("failed", "succeeded", "taskfailed", "tasksuccess", "taskskipped", "cleared", "clearedone", "deleted")
+ENVIRONMENTS: Final = ("dev", KILLS, *ENDINGS)
+RUN_SECONDS: Final = 600.0
+_LONG: Final = 900.0
+"""Seconds that the laptop's AWS is told to take for a restore: whoever waits for it can be looked at."""
+_TITLE: Final = b"airflow worker -- LocalExecutor:"
+
+
+class Catalogue:
+    """The tenant of one installation."""
+
+    def __init__(self, installation: Installation) -> None:
+        self.installation = installation
+        self.airflow = installation.airflow
+        self.namespaces: list[Namespace] = []
+        """Those that stand."""
+
+    def provision_platforms(self) -> None:
+        """Make the platforms, and where the data is authored."""
+        for name in self.installation.platforms:
+            self._succeed({name: self.start("platform.provision", {"platform": name})})
+        self.provision("dev")
+
+    def provision(self, *environments: str) -> None:
+        """Make the namespaces of environments."""
+        conf = {name: {"environment": name, "build": ""} for name in environments}
+        self._succeed({name: self.start(TENANT.provision_dag_id, conf[name]) for name in environments})
+        self.namespaces += [Namespace(TENANT, name) for name in environments]
+
+    def _succeed(self, runs: Mapping[str, Run]) -> None:
+        for label, ended in self.end(runs).items():
+            assert ended.state == "success", f"{label}: {ended.failures}"
+
+    # -- runs --------------------------------------------------------------------------------------------------
+
+    def start(self, dag_id: str, conf: Mapping[str, object]) -> Run:
+        self.airflow.wait_for_dags([dag_id], RUN_SECONDS)
+        return self.airflow.trigger(dag_id, conf)
+
+    def promote(self, environment: str) -> Run:
+        """Begin to bring a new release to an environment."""
+        conf = {"environment": environment, "release": "new", "build": "", "dry_run": False}
+        return self.start(TENANT.promote_dag_id, conf)
+
+    def promote_locked(self, environment: str) -> Run:
+        """The same, and the lock is taken: two releases that are decided in one second would have one name."""
+        run = self.promote(environment)
+        self.reaches(run, "lock", "success")
+        return run
+
+    def end(self, runs: Mapping[str, Run]) -> dict[str, Followed]:
+        return follow(self.airflow, runs, RUN_SECONDS, self.installation.tell)
+
+    def reaches(self, run: Run, task_id: str, *states: str) -> RunState:
+        return self.airflow.wait_for_task(run, task_id, states, RUN_SECONDS)
+
+    # -- what stands -------------------------------------------------------------------------------------------
+
+    def release(self, environment: str) -> str | None:
+        """What is active there."""
+        active = Site(self.installation, Namespace(TENANT, environment)).pointer().active
+        return active.release if active else None
+
+    def untrue(self) -> list[str]:
+        """What does not hold that has to hold when no promotion is under way."""
+        return [f"{one.words}: {one.found}" for one in truths(self.installation, self.namespaces) if not one.holds]
+
+    @contextmanager
+    def lasting_restores(self) -> Iterator[None]:
+        """A database does not come before this is left."""
+        usual = self.installation.control("GET", "delays")["rds.restore"]
+        self.installation.control("PUT", "delays", {"rds.restore": _LONG})
+        try:
+            yield
+        finally:
+            self.installation.control("PUT", "delays", {"rds.restore": usual})
+
+    # -- processes ---------------------------------------------------------------------------------------------
+
+    def kill(self, name: str) -> None:
+        """SIGKILL to one of Airflow's processes; then it is started again, as whatever supervises it does."""
+        self.installation.tell(f"kill -9 of {name}")
+        self.installation.programs.kill(name)
+        server.start_process(self.installation.programs, self.installation.settings, name)
+
+    def restart(self) -> None:
+        """Stop all of Airflow and start it again on the same database."""
+        self.installation.tell("Airflow is stopped and started again")
+        self.installation.programs.stop(*server.PROCESSES, grace=2.0)
+        for name in server.PROCESSES:
+            server.start_process(self.installation.programs, self.installation.settings, name)
+
+    def wait_until_healthy(self) -> None:
+        """Return once Airflow misses none of its parts."""
+        i = self.installation
+        server.wait_until_healthy(i.programs, i.settings, AIRFLOW_SECONDS, i.tell)
+
+    def kill_task(self, run: Run, task_id: str, *, supervisor: bool) -> None:
+        """SIGKILL to the process in which a task runs, or to the one that watches over it, as soon as it is there.
+
+        :raises AirflowError: it never was
+        """
+        self.airflow.wait_until(run, lambda seen: task_id in seen.states(), f"at {task_id}", RUN_SECONDS)
+        [one] = [task.id for task in self.airflow.look(run).tasks if task.task_id == task_id]
+        found = self._until(lambda: self._processes_of(one), f"{task_id} to run")
+        self.installation.tell(f"kill -9 of {task_id}'s {'supervisor' if supervisor else 'own process'}")
+        os.kill(found[0 if supervisor else 1], signal.SIGKILL)
+
+    def _processes_of(self, task: str) -> tuple[int, int] | None:
+        """A task's supervisor and its child; None: they do not run."""
+        scheduler = self.installation.programs.pid("airflow-scheduler")
+        for worker in _children(scheduler):
+            if _title(worker).startswith(_TITLE) and task.encode() in _title(worker):
+                return next(((worker, child) for child in _children(worker)), None)
+        return None
+
+    def _until(self, condition: Callable[[], tuple[int, int] | None], words: str) -> tuple[int, int]:
+        deadline = time.monotonic() + RUN_SECONDS
+        while (found := condition()) is None:
+            if time.monotonic() > deadline:
+                raise AirflowError(f"waited {RUN_SECONDS:.0f} s for {words}")
+            time.sleep(0.02)
+        return found
+
+
+def _title(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+def _children(parent: int) -> list[int]:
+    try:
+        found = Path(f"/proc/{parent}/task/{parent}/children").read_text()
+    except OSError:
+        return []
+    return [int(pid) for pid in found.split()]
