@@ -6,9 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.model import people
 from tests.model.client import Model
-from tests.model.invariants import pointer_of
+from tests.model.invariants import leftovers, pointer_of
 from tests.model.plugged import plugged
+from tests.model.references import locks
 from tests.model.runs import Run, drive, standing
 
 
@@ -17,6 +19,11 @@ def model() -> Iterator[Model]:
     found = standing("dev", "qa")
     with plugged(found):
         yield found
+
+
+def active_databases(model: Model) -> set[str]:
+    pointers = (pointer_of(model.world, environment) for environment in ("dev", "qa", "prod"))
+    return {pointer["active"]["database"]["resource_id"] for pointer in pointers if pointer and pointer["active"]}
 
 
 @pytest.mark.parametrize("cleared", ["database", "adapt", "register", "smoke", "deploy"])
@@ -32,3 +39,17 @@ def test_s41_a_step_cleared_after_the_activation_leaves_no_candidate_behind(mode
     following = Run(model, "qa", "new", 2)
     drive(following)
     assert following.colour == "green"
+
+
+def test_s42_a_run_keeps_its_lock_for_what_it_made_although_a_person_deleted_its_snapshot(model: Model) -> None:
+    run = Run(model, "qa", "new", 1)
+    drive(run, until="credentials")
+    people.DEEDS["a snapshot is deleted"](model, "qa")
+    people.DEEDS["the pointer is touched"](model, "qa")
+    run.clear("credentials")
+    run.advance()
+    assert [namespace for namespace, _, _ in locks(model.world)] == ["xy-0146-qa"]
+    run.mark_failed()
+    drive(run)
+    model.world.advance(7200)
+    assert list(leftovers(model.world, active_databases(model))) == []
