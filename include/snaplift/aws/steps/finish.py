@@ -11,6 +11,7 @@ from snaplift.aws.aws import Aws
 from snaplift.aws.errors import StepFailed
 from snaplift.aws.steps.confirm import settle
 from snaplift.aws.steps.job import token
+from snaplift.aws.steps.lock import has_begun
 from snaplift.aws.steps.promotion import REMOVAL, Done, Promotion, find_lock, utc_now
 from snaplift.aws.steps.removal import remove_database
 from snaplift.aws.steps.retire import wait_unused
@@ -92,7 +93,13 @@ def _sentence(plan: Plan, lock: Lock) -> str:
 
 
 def _abort(promotion: Promotion) -> Wait | None:
-    """Put everything back, one thing at a time. None: it is as it was."""
+    """Put everything back, one thing at a time. None: it is as it was.
+
+    A run that died between taking the lock and comparing its plan with what is has changed nothing, and its plan may
+    be as old as can be: going by that, it would take another run's service away.
+    """
+    if not (has_begun(promotion.plan) or _is_candidate(promotion)):
+        return None
     _stop_jobs(promotion)
     first = not promotion.plan.before.service_exists
     if wait := _remove_service(promotion) if first else _restore_service(promotion):
@@ -111,8 +118,24 @@ def _stop_jobs(promotion: Promotion) -> None:
         promotion.aws.services.stop_job(promotion.cluster, token(promotion, purpose))
 
 
+def _is_candidate(promotion: Promotion) -> bool:
+    """Say whether the pointer names this run's candidate: nothing is deployed that it does not name."""
+    pointer, _ = promotion.aws.pointers.read(promotion.plan.name.pointer)
+    return pointer.candidate is not None and pointer.candidate.run == promotion.plan.run.hash
+
+
 def _remove_service(promotion: Promotion) -> Wait | None:
-    """The first promotion of a namespace: there is nothing to go back to."""
+    """The first promotion of a namespace: there is nothing to go back to.
+
+    :raises StepFailed: it is not the first any more, or the stack is somebody else's.
+    """
+    if not _is_candidate(promotion):
+        return None
+    name = promotion.plan.name
+    pointer, _ = promotion.aws.pointers.read(name.pointer)
+    if pointer.active is not None:
+        raise StepFailed(f"{name.pointer} names an active release, which this promotion did not find: {name.service} "
+                         "may serve it and is left alone")  # fmt: skip
     stack = promotion.aws.stacks.find(promotion.plan.name.service_stack)
     if stack is None:
         return None

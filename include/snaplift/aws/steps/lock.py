@@ -25,7 +25,7 @@ def advance(plan: Plan, now: Callable[[], datetime] = utc_now) -> Done:
     lock = aws.locks.acquire(place.lock_table, record)
     decided = lock.record.plan
     # An earlier try may have taken the lock and died before it checked; one that went on has made something.
-    if lock.record.acquired_at == record.acquired_at or not _has_begun(decided):
+    if lock.record.acquired_at == record.acquired_at or not has_begun(decided):
         try:
             _check(decided)
         except PlanOutdated:
@@ -46,7 +46,7 @@ def _with_release(plan: Plan, moment: datetime) -> Plan:
     raise StepFailed(f"every snapshot name of the next minute is taken in {plan.source_name}: look at what makes them")
 
 
-def _has_begun(plan: Plan) -> bool:
+def has_begun(plan: Plan) -> bool:
     """Say whether anything stands that this run has made: then its lock stays, for ``finish`` to undo that.
 
     Any one thing of it counts. A person may have deleted another by hand.

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.model import people
-from tests.model.client import Model
+from tests.model.client import Fault, Model
 from tests.model.invariants import leftovers, pointer_of
 from tests.model.plugged import plugged
 from tests.model.references import locks
@@ -53,3 +53,19 @@ def test_s42_a_run_keeps_its_lock_for_what_it_made_although_a_person_deleted_its
     drive(run)
     model.world.advance(7200)
     assert list(leftovers(model.world, active_databases(model))) == []
+
+
+def test_s53_a_first_promotion_that_died_before_its_check_takes_no_other_runs_service_away(model: Model) -> None:
+    first, second = Run(model, "prod", "tested", 1), Run(model, "prod", "tested", 2)
+    for run in (first, second):
+        drive(run, until="lock")  # both have found nothing in prod
+    drive(first)
+    assert first.colour == "green"
+    model.fault = Fault("after", 0)
+    second.advance()  # killed when the lock is taken, before the plan is compared with what is
+    second.mark_failed()
+    drive(second)
+    assert second.colour == "red"
+    assert list(locks(model.world)) == []
+    assert model.world.violations == []
+    assert model.world.services["xy-0146-prod"].status == "ACTIVE"
