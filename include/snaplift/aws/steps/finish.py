@@ -200,11 +200,18 @@ def _forget_candidate(promotion: Promotion) -> None:
 
 
 def _remove_candidate(promotion: Promotion) -> Wait | None:
-    """Take this run's database away. What another run made under that name is not ours to touch."""
+    """Take this run's database away. What another run made under that name is not ours to touch.
+
+    Nor is one that was active: the run was cleared long after its end. Retiring that is another promotion's.
+    """
     plan = promotion.plan
     stack = promotion.aws.stacks.find(plan.database)
     instance = promotion.aws.databases.instance(plan.database)
     made_by = {stack.run if stack else None, instance.tags.get(naming.RUN_TAG) if instance else None}
     if plan.run.hash not in made_by:
+        return None
+    pointer, _ = promotion.aws.pointers.read(plan.name.pointer)
+    if plan.database in pointer.databases or (instance is not None and instance.protected):
+        log.info("%s was active: it is left alone", plan.database)
         return None
     return remove_database(promotion, plan.database, resource_id=None, run=plan.run.hash, final_snapshot=None)

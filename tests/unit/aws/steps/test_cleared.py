@@ -8,7 +8,7 @@ import pytest
 
 from tests.model import people
 from tests.model.client import Fault, Model
-from tests.model.invariants import leftovers, pointer_of
+from tests.model.invariants import leftovers, pointer_of, problems
 from tests.model.plugged import plugged
 from tests.model.references import locks
 from tests.model.runs import Run, drive, standing
@@ -69,3 +69,19 @@ def test_s53_a_first_promotion_that_died_before_its_check_takes_no_other_runs_se
     assert list(locks(model.world)) == []
     assert model.world.violations == []
     assert model.world.services["xy-0146-prod"].status == "ACTIVE"
+
+
+def test_s41_a_run_cleared_long_after_its_end_gives_its_lock_back_and_leaves_what_was_active(model: Model) -> None:
+    first = Run(model, "prod", "tested", 1)
+    drive(first)
+    for following in (Run(model, "qa", "new", 2), Run(model, "prod", "tested", 3)):
+        drive(following)
+        assert following.colour == "green"
+    model.fault = Fault("after", 0)
+    first.clear("retire")
+    first.advance()  # killed when the lock is taken, before the plan is compared with what is
+    first.mark_failed()
+    drive(first)
+    assert first.colour == "red"
+    assert list(locks(model.world)) == []
+    assert list(problems(model.world, set(), set())) == []
