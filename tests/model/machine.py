@@ -20,6 +20,8 @@ from tests.model.references import locks
 from tests.model.runs import Run, drive, standing
 
 FEW = 25
+RULES: Final = ("begin a run", "go on", "go on until", "clear a task", "recover")
+"""As they are counted."""
 ASKED: Final = (
     *[("qa", "new")] * 5, *[("prod", "tested")] * 4, ("qa", "standing"), ("prod", "standing"), ("qa", "tested"),
     ("dev", "origin"),
