@@ -50,7 +50,8 @@ def _record_candidate(promotion: Promotion, arn: str) -> None:
     name = promotion.plan.name.pointer
     candidate = revision(promotion.plan, promotion.database(), arn)
     pointer, version = promotion.aws.pointers.read(name)
-    if pointer.candidate != candidate:
+    # Cleared after the activation: named as candidate again, it would stay so, and every later plan be refused.
+    if candidate not in (pointer.active, pointer.candidate):
         promotion.aws.pointers.write(name, pointer.with_candidate(candidate), read_version=version)
 
 

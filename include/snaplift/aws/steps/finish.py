@@ -11,6 +11,7 @@ from snaplift.aws.aws import Aws
 from snaplift.aws.errors import StepFailed
 from snaplift.aws.steps.confirm import settle
 from snaplift.aws.steps.job import token
+from snaplift.aws.steps.lock import has_begun
 from snaplift.aws.steps.outlook import has_database, is_of, outlook
 from snaplift.aws.steps.promotion import REMOVAL, Done, HeldLock, Promotion, find_lock, utc_now
 from snaplift.aws.steps.removal import remove_database
@@ -125,7 +126,14 @@ def _sentence(plan: Plan, lock: Lock, aws: Aws) -> str:
         if kept is not None and aws.databases.snapshot(kept) is not None
         else ""
     )
-    return f"aborted, {serves}. {written}Why: {reason}"
+    return f"aborted, {serves}. {written}{_left_alone(plan, aws)}Why: {reason}"
+
+
+def _left_alone(plan: Plan, aws: Aws) -> str:
+    found = aws.databases.instance(plan.database)
+    if found is None or not found.protected or found.tags.get(naming.RUN_TAG) != plan.run.hash:
+        return ""
+    return f"{plan.database} is protected from deletion, so it was active once: it is left alone. "
 
 
 def _final_snapshot(plan: Plan) -> str | None:
@@ -136,7 +144,13 @@ def _final_snapshot(plan: Plan) -> str | None:
 
 
 def _abort(promotion: Promotion) -> Wait | None:
-    """Put everything back, one thing at a time. None: it is as it was."""
+    """Put everything back, one thing at a time. None: it is as it was.
+
+    A run that died between taking the lock and comparing its plan with what is has changed nothing, and its plan may
+    be as old as can be: going by that, it would take another run's service away.
+    """
+    if not (has_begun(promotion.plan) or _is_candidate(promotion)):
+        return None
     _stop_jobs(promotion)
     first = not promotion.plan.before.service_exists
     if wait := _remove_service(promotion) if first else _restore_service(promotion):
@@ -155,8 +169,24 @@ def _stop_jobs(promotion: Promotion) -> None:
         promotion.aws.services.stop_job(promotion.cluster, token(promotion, purpose))
 
 
+def _is_candidate(promotion: Promotion) -> bool:
+    """Say whether the pointer names this run's candidate: nothing is deployed that it does not name."""
+    pointer, _ = promotion.aws.pointers.read(promotion.plan.name.pointer)
+    return pointer.candidate is not None and pointer.candidate.run == promotion.plan.run.hash
+
+
 def _remove_service(promotion: Promotion) -> Wait | None:
-    """The first promotion of a namespace: there is nothing to go back to."""
+    """The first promotion of a namespace: there is nothing to go back to.
+
+    :raises StepFailed: it is not the first any more, or the stack is somebody else's.
+    """
+    if not _is_candidate(promotion):
+        return None
+    name = promotion.plan.name
+    pointer, _ = promotion.aws.pointers.read(name.pointer)
+    if pointer.active is not None:
+        raise StepFailed(f"{name.pointer} names an active release, which this promotion did not find: {name.service} "
+                         "may serve it and is left alone")  # fmt: skip
     stack = promotion.aws.stacks.find(promotion.plan.name.service_stack)
     if stack is None:
         return None
@@ -221,9 +251,17 @@ def _forget_candidate(promotion: Promotion) -> None:
 
 
 def _remove_candidate(promotion: Promotion) -> Wait | None:
-    """Take this run's database away. What another run made under that name is not ours to touch."""
+    """Take this run's database away. What another run made under that name is not ours to touch.
+
+    Nor is one that was active: the run was cleared long after its end. Retiring that is another promotion's.
+    """
     plan = promotion.plan
     if not has_database(promotion):
+        return None
+    pointer, _ = promotion.aws.pointers.read(plan.name.pointer)
+    instance = promotion.aws.databases.instance(plan.database)
+    if plan.database in pointer.databases or (instance is not None and instance.protected):
+        log.info("%s was active: it is left alone", plan.database)
         return None
     return remove_database(
         promotion, plan.database, resource_id=None, run=plan.run.hash, final_snapshot=_kept_in(promotion)

@@ -39,7 +39,7 @@ def advance(
         return _wait_or_give_up(plan, held, moment, since)
     decided = lock.record.plan
     # An earlier try may have taken the lock and died before it checked; one that went on has made something.
-    if lock.record.acquired_at == record.acquired_at or not _has_begun(decided):
+    if lock.record.acquired_at == record.acquired_at or not has_begun(decided):
         try:
             _check(decided)
         except PlanOutdated:
@@ -86,13 +86,19 @@ def _check_newer(plan: Plan, release: naming.Release) -> None:
         )
 
 
-def _has_begun(plan: Plan) -> bool:
-    """Say whether this run has made the first thing that a promotion makes."""
+def has_begun(plan: Plan) -> bool:
+    """Say whether anything stands that this run has made: then its lock stays, for ``finish`` to undo that.
+
+    Any one thing of it counts. A person may have deleted another by hand.
+    """
+    made_by = set()
     if plan.mode == "new" and plan.source is not None and plan.snapshot is not None:
         snapshot = Aws.at(plan.source.place).databases.snapshot(plan.snapshot)
-        return snapshot is not None and snapshot.tags.get(naming.RUN_TAG) == plan.run.hash
-    stack = Aws.at(plan.place).stacks.find(plan.database)
-    return stack is not None and stack.run == plan.run.hash
+        made_by.add(snapshot.tags.get(naming.RUN_TAG) if snapshot else None)
+    aws = Aws.at(plan.place)
+    stack, instance = aws.stacks.find(plan.database), aws.databases.instance(plan.database)
+    made_by |= {stack.run if stack else None, instance.tags.get(naming.RUN_TAG) if instance else None}
+    return plan.run.hash in made_by
 
 
 def _check(plan: Plan) -> None:

@@ -1,0 +1,88 @@
+"""Who refers to a database: asked at the moment it, its secret or its service is deleted (I3), of AWS alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from snaplift.promotion.run import Run
+from tests.model.world import Instance, Service, World
+
+POINTER = "/pointer"
+_REVISIONS = ("active", "previous", "candidate")
+
+
+def pointers(world: World) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every pointer that can be read, by its parameter's name."""
+    for name, versions in world.parameters.items():
+        if name.endswith(POINTER) and versions[-1].startswith("{"):
+            yield name, json.loads(versions[-1])
+
+
+def locks(world: World) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Every lock that is held: its namespace, its phase, and the plan of its record."""
+    for item in world.items.values():
+        if "token" in item and item["phase"]["S"] != "free":
+            yield item["namespace"]["S"], item["phase"]["S"], json.loads(item["record"]["S"])["plan"]
+
+
+def database_name(environment: str, release: str | None) -> str:
+    return f"xy-0146-{environment}-db" + (f"-{release}" if release else "")
+
+
+def check_unused(world: World, instance: Instance) -> None:
+    """Note a violation if anything refers to an instance that is being deleted."""
+    for reason in _references(world, instance):
+        world.violations.append(f"I3: {instance.identifier} ({instance.resource_id}) is deleted although {reason}")
+
+
+def _references(world: World, instance: Instance) -> Iterator[str]:
+    yield from _of_pointers(world, instance)
+    for task in world.tasks.values():
+        if task.status != "STOPPED" and world.host_of(task.definition) == instance.host:
+            yield f"task {task.arn} is {task.status} on it"
+    for service in world.services.values():
+        if service.status == "ACTIVE" and world.host_of(service.primary.definition) == instance.host:
+            yield f"service {service.name} runs on it"
+    for namespace, phase, plan in locks(world):
+        wanted = database_name(plan["environment"], plan["release"])
+        made_by = instance.tags.get("snaplift:run")
+        if phase == "promoting" and wanted == instance.identifier and made_by == run_hash(plan):
+            yield f"the run that holds the lock of {namespace} is bringing it up"
+
+
+def _of_pointers(world: World, instance: Instance) -> Iterator[str]:
+    tenant, _, environment = instance.tags["snaplift:namespace"].rpartition("-")
+    known = dict(pointers(world))
+    if (name := f"/snaplift/{tenant}/{environment}{POINTER}") not in known:
+        yield f"{name} cannot be read"
+    for name, pointer in known.items():
+        for which in _REVISIONS:
+            database = (pointer[which] or {}).get("database")
+            if database and database["resource_id"] == instance.resource_id:
+                yield f"{name} names it as {which}"
+
+
+def run_hash(plan: dict[str, Any]) -> str:
+    return Run.model_validate(plan["run"]).hash
+
+
+def check_secret_unused(world: World, arn: str) -> None:
+    """Note a violation if a revision that serves, or may again, reads a secret that is being deleted."""
+    for name, pointer in pointers(world):
+        for which in _REVISIONS:
+            database = (pointer[which] or {}).get("database")
+            if database and database["secret"] == arn:
+                world.violations.append(f"I3: secret {arn} is deleted although {name} names it as {which}")
+    for task in world.tasks.values():
+        if task.status != "STOPPED" and arn in world.secrets_of(task.definition):
+            world.violations.append(f"I3: secret {arn} is deleted although task {task.arn} is {task.status}")
+
+
+def check_service_unused(world: World, service: Service) -> None:
+    """Note a violation if a service that serves a namespace's active release is being deleted."""
+    tenant, _, environment = service.name.rpartition("-")
+    for name, pointer in pointers(world):
+        if name == f"/snaplift/{tenant}/{environment}{POINTER}" and pointer["active"]:
+            world.violations.append(f"I3: service {service.name} is deleted although {name} has an active release")
