@@ -47,7 +47,7 @@ class AdvancingOperator(BaseOperator):
         :raises AirflowFailException: it cannot succeed, however often it is tried.
         """
         # boto3 takes a second to import: not while DAGs are parsed.
-        from snaplift.aws.failures import is_permanent
+        from snaplift.aws.failures import explain, is_permanent
 
         try:
             if event is not None and event["verdict"] != "done":
@@ -57,8 +57,8 @@ class AdvancingOperator(BaseOperator):
             self.on_failure(context, error)
             if is_permanent(error):
                 # On a line of its own: a traceback is cut where the screen ends.
-                self.log.error("%s", error)
-                raise AirflowFailException(str(error)) from error
+                self.log.error("%s", explain(error))
+                raise AirflowFailException(explain(error)) from error
             raise
         self._link(context, outcome)
         if isinstance(outcome, Wait):
