@@ -9,6 +9,7 @@ from datetime import datetime
 from snaplift import naming
 from snaplift.aws.aws import Aws
 from snaplift.aws.errors import StepFailed
+from snaplift.aws.steps.activate import protect
 from snaplift.aws.steps.confirm import settle
 from snaplift.aws.steps.job import token
 from snaplift.aws.steps.promotion import REMOVAL, Done, Promotion, find_lock, utc_now
@@ -43,6 +44,9 @@ def advance(platforms: Platforms, namespace: str, run: Run, now: Callable[[], da
         lock = locks.enter(place.lock_table, namespace, run.token, Phase.ABORTING, now())
     # Looked at again: until the phase was another one, the run's own step may have moved the pointer.
     if _is_active(place, lock.record.plan):
+        # activate may have ended between the pointer and the protection.
+        if wait := protect(Promotion(lock, place, locks, now)):
+            return wait
         locks.release(place.lock_table, namespace, run.token)
         return _complete(lock)
     promotion = Promotion(lock, place, locks, now)
