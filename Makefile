@@ -24,6 +24,9 @@ aws: setup ## The laptop's AWS alone, on http://127.0.0.1:4566, until Ctrl-C
 test: setup lint ## Everything: lint, then unit, probe, integration and end-to-end tests
 	@$(BIN)/pytest --nothing-left --numprocesses 2 --no-loadscope-reorder
 
+chaos: setup ## Strike promotions at every call that they make, and look at AWS (CHAOS_SECONDS, CHAOS_SEED)
+	@$(BIN)/python -m tests.chaos
+
 unit: environments ## The tests that need no server: seconds
 	@$(BIN)/pytest tests/unit
 
@@ -47,4 +50,4 @@ requirements: environments ## Lock the newest versions that pyproject.toml's ran
 clean: down ## Stop the demo, then remove the environments and what the demo wrote
 	@rm -rf .venv .venv-aws .venv-tools .demo .aws-local
 
-.PHONY: help demo down aws test unit lint setup packages environments requirements clean
+.PHONY: help demo down aws test chaos unit lint setup packages environments requirements clean
