@@ -24,8 +24,12 @@ aws: setup ## The laptop's AWS alone, on http://127.0.0.1:4566, until Ctrl-C
 test: setup lint ## Everything: lint, then unit, probe, integration and end-to-end tests
 	@$(BIN)/pytest --nothing-left --numprocesses 2 --no-loadscope-reorder
 
-chaos: setup ## What visitors see while promotions fail, and promotions while Airflow is killed
-	@$(BIN)/pytest --nothing-left tests/chaos/access tests/chaos/processes
+chaos: setup ## Every crash of every call, of Airflow's processes, and what visitors see meanwhile (CHAOS_SECONDS, CHAOS_SEED)
+	@status=0; \
+	$(BIN)/python -m tests.model || status=1; \
+	$(BIN)/pytest --nothing-left tests/chaos/access tests/chaos/processes || status=1; \
+	$(BIN)/python -m tests.chaos || status=1; \
+	exit $$status
 
 unit: environments ## The tests that need no server: seconds
 	@$(BIN)/pytest tests/unit

@@ -20,6 +20,7 @@ from local.aws.background import Background
 from local.aws.control import Control
 from local.aws.delays import Delays
 from local.aws.failures import Failures
+from local.aws.faults import Faults, FaultyApplication
 from local.aws.listening import listen
 from local.aws.patching import Incompatible
 from local.aws.processes import Processes
@@ -84,6 +85,9 @@ class Server:
         self.delays = Delays()
         self.failures = Failures()
         self.control = Control(self.delays, self.failures)
+        self.faults = Faults()
+        self.control.route("GET", "faults", self.faults.read)
+        self.control.route("PUT", "faults", self.faults.write)
         self.background = Background()
         self.processes = Processes(state.processes)
         self.addresses = AddressBlock()
@@ -180,13 +184,15 @@ async def _run(server: Server, listener: socket.socket) -> None:
 def _application(server: Server) -> Any:
     from ministack.app import app as ministack
 
+    faulty = FaultyApplication(ministack, server.faults)
+
     async def application(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "http" and scope["path"].startswith(Control.PREFIX):
             await _answer_control(server.control, scope, receive, send)
         elif scope["type"] == "lifespan":
             await ministack(scope, receive, _announcing(server, send))
         else:
-            await ministack(scope, receive, send)
+            await faulty(scope, receive, send)
 
     return application
 

@@ -392,6 +392,29 @@ def test_s18_a_smoke_step_that_died_after_its_checks_passed_passes_again(
     assert [task["group"] for task in installation.tasks("qa")] == [f"service:{TENANT}-qa"]
 
 
+def test_s43_an_activation_that_ended_before_its_database_was_protected_is_completed_by_finish(
+    installation: Installation, way: Way, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driver = installation.driver("qa")
+    begin(driver)
+    for name in PROMOTE[: PROMOTE.index("activate")]:
+        driver.step(name)
+
+    def refused(*_: object, **__: object) -> None:
+        raise PermissionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(DatabaseHook, "set_protection", refused)
+        with pytest.raises(PermissionError):
+            driver.step("activate")
+    candidate = resume(driver.platforms, driver.namespace, driver.run).plan.database
+    assert not installation.standing("qa").databases[candidate][1]
+    driver.finish()
+    standing = installation.standing("qa")
+    assert standing.databases[candidate][1]
+    assert not standing.locked
+
+
 def backed_up(installation: Installation, driver: Driver) -> None:
     """Activate while RDS backs the candidate up, which it does after a restore and which refuses a change."""
     candidate = resume(driver.platforms, driver.namespace, driver.run).plan.database

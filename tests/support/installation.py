@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pymysql
+import yaml
 from local.aws.ecr.push import push
 
 from snaplift.aws.steps import provision
@@ -142,6 +143,21 @@ _TENANT: Final[dict[str, Any]] = {
 def tenant(**changes: Any) -> Tenant:
     """The tenant, with sections replaced."""
     return Tenant.model_validate({**_TENANT, **changes})
+
+
+def write_configuration(folder: Path, platforms: Platforms, **changes: Any) -> Path:
+    """Write the configuration as files, as Airflow's processes read it; the tenant with sections replaced."""
+    (folder / "tenants").mkdir(parents=True)
+    found = {
+        "installation": platforms.installation,
+        "platforms": {
+            name: _platform(number, each.listener.port, **_MORE.get(name, {}))
+            for number, (name, each) in enumerate(platforms.platforms.items())
+        },
+    }
+    (folder / "platforms.yaml").write_text(yaml.safe_dump(found, sort_keys=False))
+    (folder / "tenants" / f"{TENANT}.yaml").write_text(yaml.safe_dump({**_TENANT, **changes}, sort_keys=False))
+    return folder
 
 
 @dataclass(frozen=True)
@@ -337,12 +353,17 @@ def _push(laptop: Laptop, folder: Path, build: str) -> None:
     push(endpoint=laptop.endpoint_url, repository="notes", tag=build, folder=folder)
 
 
-def _platforms() -> Platforms:
-    def platform(number: int, **more: Any) -> dict[str, Any]:
-        network = {"cidr": f"10.{number}.0.0/16", "zones": [f"{REGION}a", f"{REGION}b"]}
-        return {**_PLATFORM, "network": network, "listener": {"protocol": "HTTP", "port": _free_port()}, **more}
+_MORE: Final[dict[str, dict[str, Any]]] = {"platform-nonprod": {}, "platform-prod": {"key": "platform-nonprod"}}
+"""The platforms, with what each has beside what all have."""
 
-    found = {"platform-nonprod": platform(20), "platform-prod": platform(30, key="platform-nonprod")}
+
+def _platform(number: int, port: int, **more: Any) -> dict[str, Any]:
+    network = {"cidr": f"10.{20 + 10 * number}.0.0/16", "zones": [f"{REGION}a", f"{REGION}b"]}
+    return {**_PLATFORM, "network": network, "listener": {"protocol": "HTTP", "port": port}, **more}
+
+
+def _platforms() -> Platforms:
+    found = {name: _platform(number, _free_port(), **more) for number, (name, more) in enumerate(_MORE.items())}
     return Platforms.model_validate({"installation": "acme", "platforms": found})
 
 

@@ -95,6 +95,10 @@ class Laptop:
         """Let named steps (`rds.restore`, …) end in the failure given; None lets them succeed again."""
         self.control("PUT", "failures", dict(failures))
 
+    def set_faults(self, *rules: Mapping[str, Any]) -> None:
+        """Replace the rules of `local/aws/faults.py`; without one nothing is struck."""
+        self.control("PUT", "faults", {"rules": [dict(rule) for rule in rules]})
+
     def control(self, method: str, path: str, body: object = None) -> Any:
         """Call `/_local/<path>` and return its JSON. Raises LaptopError when it answers an error."""
         request = urllib.request.Request(

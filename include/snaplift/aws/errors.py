@@ -13,6 +13,7 @@ from botocore.exceptions import (
     ParamValidationError,
     UnknownServiceError,
 )
+from botocore.parsers import ResponseParserError
 
 # Worth another try later: the request was not wrong. (botocore retries them itself first, a few times.)
 TRANSIENT = frozenset(
@@ -41,7 +42,7 @@ TRANSIENT = frozenset(
     }
 )
 # Of what botocore raises without having asked: what is wrong is here, and stays so.
-_HERE = (NoCredentialsError, NoRegionError, ParamValidationError, UnknownServiceError)
+WRONG_HERE = (NoRegionError, ParamValidationError, UnknownServiceError)
 
 
 class StepFailed(RuntimeError):
@@ -72,7 +73,9 @@ def is_transient(error: Exception) -> bool:
     if isinstance(error, ClientError):
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         return status >= 500 or code(error) in TRANSIENT
-    return isinstance(error, BotoCoreError | OSError) and not isinstance(error, _HERE)
+    if isinstance(error, (NoCredentialsError, *WRONG_HERE)):
+        return False
+    return isinstance(error, BotoCoreError | OSError | ResponseParserError)
 
 
 @contextmanager

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import timedelta
 from typing import Any, Final
 
 from airflow.sdk import DAG, get_parsing_context
 from airflow.sdk.definitions.param import Param, ParamsDict
 
+from snaplift.aws.operators import retrying
 from snaplift.config.tenant import Tenant
 
-# A step that is retried finds what it made; what cannot succeed fails at once, whatever this says.
+# A step that is retried finds what it made. How often, the policy says by what went wrong; a worker that died is not
+# asked, so its task is tried as often as the longest. The delays are for what the policy leaves to Airflow.
 RETRIES: Final[dict[str, Any]] = {
-    "retries": 3,
-    "retry_delay": timedelta(seconds=5),
-    "retry_exponential_backoff": True,
-    "max_retry_delay": timedelta(minutes=5),
+    "retries": retrying.RETRIES,
+    "retry_policy": retrying.ByError(),
+    "retry_delay": retrying.FIRST,
+    "retry_exponential_backoff": 2,  # a factor: True would be 1, and no backoff at all
+    "max_retry_delay": retrying.LONGEST,
 }
 
 # No backfill: it would promote today's data under the name of another day.

@@ -206,6 +206,25 @@ def test_s40_a_snapshot_of_this_run_is_adopted_or_waited_for(hook: Hook) -> None
     assert isinstance(ensure(databases), Wait)
 
 
+def test_s40_a_snapshot_whose_beginning_was_answered_to_nobody_is_this_runs(hook: Hook) -> None:
+    databases, script = hook
+    finds_no_snapshot(script)
+    finds(script, name="xy-0146-dev-db")
+    script.add_client_error("create_db_snapshot", "DBSnapshotAlreadyExists", http_status_code=400)
+    finds_snapshot(script, SNAPSHOT, "creating")
+    assert isinstance(ensure(databases), Wait)
+
+
+def test_s45_a_snapshot_that_somebody_else_took_just_now_is_left_alone(hook: Hook) -> None:
+    databases, script = hook
+    finds_no_snapshot(script)
+    finds(script, name="xy-0146-dev-db")
+    script.add_client_error("create_db_snapshot", "DBSnapshotAlreadyExists", http_status_code=400)
+    finds_snapshot(script, SNAPSHOT, tags={**TAGS, "snaplift:run": "ffffffff"})
+    with pytest.raises(StepFailed, match="exists and is not this run's"):
+        ensure(databases)
+
+
 @pytest.mark.parametrize("tags", [{}, {**TAGS, "snaplift:run": "ffffffff"}, {**TAGS, "snaplift:installation": "other"}])
 def test_s45_a_snapshot_of_another_run_or_installation_is_left_alone(hook: Hook, tags: dict[str, str]) -> None:
     databases, script = hook

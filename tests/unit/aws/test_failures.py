@@ -9,13 +9,15 @@ import pytest
 from botocore.exceptions import (
     ConnectTimeoutError,
     EndpointConnectionError,
+    IncompleteReadError,
     NoCredentialsError,
     ParamValidationError,
     ReadTimeoutError,
 )
+from botocore.parsers import ResponseParserError
 
 from snaplift.aws.errors import StepFailed, WaitFailed, absent_is_none, is_transient
-from snaplift.aws.failures import is_permanent
+from snaplift.aws.failures import explain, is_passing, is_permanent
 from snaplift.aws.hooks.ssm import PointerMissing, PointerMoved
 from snaplift.aws.steps.finish import Aborted
 from snaplift.config.errors import ConfigError, InvalidConfiguration
@@ -70,6 +72,18 @@ def test_s20_a_state_that_an_instance_went_into_meanwhile_passes(code: str) -> N
 def test_a_network_that_fails_is_worth_another_try(error: Exception) -> None:
     assert is_transient(error)
     assert not is_permanent(error)
+
+
+def test_s14_an_answer_that_cannot_be_read_is_worth_another_try() -> None:
+    assert is_transient(ResponseParserError("invalid XML received"))
+
+
+def test_s14_an_answer_that_was_cut_short_is_worth_another_try() -> None:
+    assert is_transient(IncompleteReadError(actual_bytes=9, expected_bytes=18))
+
+
+def test_a_value_that_botocore_refuses_fails_again() -> None:
+    assert is_permanent(ParamValidationError(report="no"))
 
 
 @pytest.mark.parametrize("error", [ParamValidationError(report="no"), NoCredentialsError(), KeyError("x")])
@@ -134,3 +148,55 @@ def test_s15_only_the_errors_that_say_so_mean_an_absence() -> None:
     for other in (client_error("AccessDenied"), client_error("Throttling"), TimeoutError()):
         with pytest.raises(type(other)):
             look(other)
+
+
+# -- what is said ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("code", ["AccessDenied", "AccessDeniedException", "UnauthorizedOperation"])
+def test_a_refused_call_is_told_with_what_permission_it_needs_and_where_to_look(code: str) -> None:
+    said = explain(client_error(code, "User: x is not authorized to perform: rds:CreateDBSnapshot"))
+    assert "not authorized to perform: rds:CreateDBSnapshot. The credentials of this place lack a permission" in said
+    assert "orchestrator-policy.json" in said
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        client_error("ValidationError", "Template format error"),
+        client_error("InvalidParameterValue", "Invalid storage size"),
+        ParamValidationError(report="Invalid type for parameter"),
+    ],
+)
+def test_a_refused_value_is_told_with_where_it_comes_from(error: Exception) -> None:
+    assert explain(error) == (
+        f"{error}. It is a value of the tenant's file or of platforms.yaml: correct it, then promote again"
+    )
+
+
+def test_missing_credentials_are_told_with_where_they_come_from() -> None:
+    assert explain(NoCredentialsError()).endswith(
+        "give the platform a connection, or the workers credentials and a region"
+    )
+
+
+@pytest.mark.parametrize("error", [StepFailed("snapshot x is gone: plan again"), client_error("DBInstanceNotFound")])
+def test_what_says_enough_is_left_as_it_is(error: Exception) -> None:
+    assert explain(error) == str(error)
+
+
+@pytest.mark.parametrize(
+    ("error", "passes"),
+    [
+        (client_error("Throttling"), True),
+        (TimeoutError(), True),
+        (pymysql.err.OperationalError(2013, "Lost connection"), True),
+        (pymysql.err.OperationalError(1040, "Too many connections"), True),
+        (pymysql.err.ProgrammingError(1146, "Table 'x' doesn't exist"), False),
+        (client_error("AccessDenied"), False),
+        (NotConfirmed("x"), False),
+        (KeyError("x"), False),
+    ],
+)
+def test_what_is_busy_or_away_passes(error: Exception, passes: bool) -> None:
+    assert is_passing(error) is passes

@@ -201,6 +201,37 @@ def test_s18_a_task_that_an_earlier_try_started_is_found_also_when_it_has_stoppe
     assert found.reason == "Essential container exited; killed"
 
 
+def lists_family(script: Stubber, running: list[str], stopped: list[str]) -> None:
+    for status, arns in (("RUNNING", running), ("STOPPED", stopped)):
+        asked = {"cluster": "cluster", "desiredStatus": status, "family": "xy-0146-qa"}
+        script.add_response("list_tasks", {"taskArns": arns}, asked)
+
+
+def test_s07_a_familys_tasks_are_looked_up_by_the_hundred_stopping_ones_too(hook: Hook) -> None:
+    services, script = hook
+    arns = [f"task/{number}" for number in range(130)]
+    lists_family(script, arns[:60], arns[60:])
+    for batch in (arns[:100], arns[100:]):
+        tasks = [{"taskArn": arn, "taskDefinitionArn": OURS, "lastStatus": "STOPPING"} for arn in batch]
+        asked = {"cluster": "cluster", "tasks": batch}
+        script.add_response("describe_tasks", {"tasks": tasks, "failures": []}, asked)
+    assert [found.arn for found in services.family("cluster", "xy-0146-qa")] == arns
+
+
+@pytest.mark.parametrize(("reason", "refused"), [("MISSING", False), ("ACCESS_DENIED", True)])
+def test_s14_a_task_that_cannot_be_looked_up_is_not_taken_for_one_that_is_gone(
+    hook: Hook, reason: str, refused: bool
+) -> None:
+    services, script = hook
+    lists_family(script, ["task/1"], [])
+    script.add_response("describe_tasks", {"tasks": [], "failures": [{"arn": "task/1", "reason": reason}]})
+    if refused:
+        with pytest.raises(StepFailed, match="task task/1 could not be looked up: ACCESS_DENIED"):
+            list(services.family("cluster", "xy-0146-qa"))
+    else:
+        assert list(services.family("cluster", "xy-0146-qa")) == []
+
+
 def test_a_task_is_started_with_a_token_under_which_it_is_started_once(hook: Hook) -> None:
     services, script = hook
     lists_tasks(script, "RUNNING")

@@ -92,6 +92,25 @@ def test_a_stack_that_does_not_exist_is_made_and_waited_for_by_its_id(hook: tupl
     assert "DELETE_COMPLETE" in wait.failed
 
 
+def test_s40_a_stack_whose_creation_was_answered_to_nobody_is_this_runs(hook: tuple[StackHook, Stubber]) -> None:
+    stacks, script = hook
+    finds_none(script)
+    script.add_client_error("create_stack", "AlreadyExistsException", http_status_code=400)
+    finds(script, "CREATE_IN_PROGRESS")
+    outcome = ensure(stacks)
+    assert isinstance(outcome, Wait)
+    assert outcome.identity == ID
+
+
+def test_s45_a_stack_that_somebody_else_made_just_now_is_left_alone(hook: tuple[StackHook, Stubber]) -> None:
+    stacks, script = hook
+    finds_none(script)
+    script.add_client_error("create_stack", "AlreadyExistsException", http_status_code=400)
+    finds(script, "CREATE_IN_PROGRESS", {**TAGS, "snaplift:run": "ffffffff"})
+    with pytest.raises(StepFailed, match="exists and is not this run's"):
+        ensure(stacks)
+
+
 @pytest.mark.parametrize("status", ["CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"])
 def test_s18_a_stack_that_an_earlier_try_made_is_adopted(hook: tuple[StackHook, Stubber], status: str) -> None:
     stacks, script = hook

@@ -9,6 +9,7 @@ import pytest
 from airflow.sdk import DAG
 from airflow.sdk.exceptions import ParamValidationError
 
+from snaplift.aws.operators import retrying
 from snaplift.pipelines.promote import GROUPS, promote_dag
 from snaplift.pipelines.provision import provision_dag
 from tests.unit.stacks.examples import TENANT, tenant
@@ -142,4 +143,15 @@ def test_params_are_the_dags_alone() -> None:
 def test_every_step_is_retried_and_a_question_is_asked_once() -> None:
     retries = {task.task_id: task.retries for task in promote().tasks}
     assert retries.pop("approve") == 0
-    assert set(retries.values()) == {3}
+    assert set(retries.values()) == {retrying.RETRIES}
+
+
+def test_s27_the_delays_that_are_left_to_airflow_grow() -> None:
+    """Airflow multiplies by it: True, which older versions took, is 1, and every delay is the first."""
+    for task in promote().tasks:
+        assert not isinstance(task.retry_exponential_backoff, bool), task.task_id
+        assert task.retry_exponential_backoff > 1, task.task_id
+
+
+def test_what_went_wrong_decides_how_often_a_step_is_tried() -> None:
+    assert all(isinstance(task.retry_policy, retrying.ByError) for task in promote().tasks)

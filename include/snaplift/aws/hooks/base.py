@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any, Literal
 
 from botocore.config import Config
+from botocore.exceptions import IncompleteReadError
 
 from snaplift.aws.fence import Fence
 from snaplift.promotion.wait import Kind, Wait
@@ -21,6 +22,20 @@ for _chatter in (
 CLIENT_CONFIG = Config(
     connect_timeout=5, read_timeout=60, retries={"mode": "standard", "total_max_attempts": 5}
 )  # fmt: skip
+
+
+def refuse_part(response_dict: Any, **_: Any) -> None:
+    """Botocore's ``before-parse`` handler: an answer that was cut short is an error.
+
+    Botocore asks for the whole of no answer (``enforce_content_length=False``) and takes JSON that it cannot read for
+    an empty answer: a lock, a service or a page of a listing would not be there.
+
+    :raises IncompleteReadError: transient.
+    """
+    expected = response_dict["headers"].get("content-length")
+    body = response_dict["body"]
+    if expected is not None and isinstance(body, bytes) and len(body) < int(expected):
+        raise IncompleteReadError(actual_bytes=len(body), expected_bytes=expected)
 
 
 Sessions = dict[tuple[str | None, bool], Any]
@@ -51,6 +66,7 @@ class PlaceMixin:
     def get_client_type(self, *args: Any, **kwargs: Any) -> Any:
         """Make the client; with a fence, none of its writes passes without the lock."""
         client = super().get_client_type(*args, **kwargs)  # type: ignore[misc]
+        client.meta.events.register("before-parse", refuse_part)
         if self.fence is not None:
             client.meta.events.register("before-call", self.fence.before_call)
         return client

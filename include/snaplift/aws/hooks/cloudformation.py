@@ -108,7 +108,10 @@ class StackHook(PlaceMixin, CloudFormationHook):
         """
         found = self.find(stack.name)
         if found is None:
-            return self._wait_created(self._create(stack, token), timeout)
+            try:
+                return self._wait_created(self._create(stack, token), timeout)
+            except ClientError as error:
+                found = self._adopted(stack, error)
         if foreign := {key: found.tags.get(key) for key in stack.tags if found.tags.get(key) != stack.tags[key]}:
             raise StepFailed(
                 f"stack {stack.name} exists and is not this run's "
@@ -136,6 +139,12 @@ class StackHook(PlaceMixin, CloudFormationHook):
             given["StackPolicyBody"] = stack.policy_body
         self.log.info("creating stack %s", stack.name)
         return self.client.create_stack(**given)["StackId"]
+
+    def _adopted(self, stack: Stack, error: ClientError) -> FoundStack:
+        """The stack that "exists already": made by a call whose answer was lost, or by somebody else just now."""
+        if code(error) != "AlreadyExistsException" or (found := self.find(stack.name)) is None:
+            raise error
+        return found
 
     def _wait_created(self, stack_id: str, timeout: timedelta) -> Wait:
         return self.wait("stack", stack_id, identity=stack_id, done=CREATED, failed=NOT_CREATED, timeout=timeout)

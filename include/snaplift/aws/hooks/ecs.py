@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import islice
 from typing import TYPE_CHECKING, Any, cast
 
 from airflow.providers.amazon.aws.hooks.ecs import EcsHook
@@ -19,6 +20,8 @@ from snaplift.promotion.wait import Wait
 if TYPE_CHECKING:
     from mypy_boto3_ecs import ECSClient
 
+DESCRIBED = 100
+"""Tasks that one DescribeTasks takes."""
 RECENT = 30
 """How many of a family's latest revisions are compared before a new one is registered."""
 
@@ -240,6 +243,17 @@ class ServiceHook(PlaceMixin, EcsHook):
             for page in pages:
                 yield from page["taskArns"]
 
+    def family(self, cluster: str, family: str) -> Iterator[FoundTask]:
+        """The tasks of a family, stopping and lately stopped ones included.
+
+        :raises StepFailed: one could not be looked up, for another reason than that it is gone.
+        """
+        for arns in _batched(self.tasks(cluster, family=family)):
+            answer = self.client.describe_tasks(cluster=cluster, tasks=arns)
+            if odd := [failure for failure in answer["failures"] if failure.get("reason") != "MISSING"]:
+                raise StepFailed(f"task {odd[0].get('arn')} could not be looked up: {odd[0].get('reason')}")
+            yield from map(_task, answer["tasks"])
+
     def task(self, cluster: str, arn: str) -> FoundTask | None:
         """Look a task up; a stopped one is kept for about an hour.
 
@@ -269,6 +283,12 @@ class ServiceHook(PlaceMixin, EcsHook):
         for arn in listed["taskArns"]:
             self.log.info("stopping %s", arn)
             self.client.stop_task(cluster=cluster, task=arn, reason="its promotion no longer needs it")
+
+
+def _batched(arns: Iterator[str]) -> Iterator[list[str]]:
+    """Group ARNs by as many as DescribeTasks takes."""
+    while batch := list(islice(arns, DESCRIBED)):
+        yield batch
 
 
 def _deployment(found: Any) -> deployment.Deployment:

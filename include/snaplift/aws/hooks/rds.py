@@ -8,9 +8,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from airflow.providers.amazon.aws.hooks.rds import RdsHook
+from botocore.exceptions import ClientError
 
 from snaplift import naming
-from snaplift.aws.errors import StepFailed, absent_is_none
+from snaplift.aws.errors import StepFailed, absent_is_none, code
 from snaplift.aws.hooks.base import PlaceMixin, from_tag_list, to_tag_list
 from snaplift.promotion.quotas import Usage
 from snaplift.promotion.wait import Wait
@@ -172,7 +173,12 @@ class DatabaseHook(PlaceMixin, RdsHook):
         """
         found = self.snapshot(identifier)
         if found is None:
-            return self._begin_snapshot(identifier, instance, resource_id, tags, timeout)
+            try:
+                return self._begin_snapshot(identifier, instance, resource_id, tags, timeout)
+            except ClientError as error:
+                # Taken by a call whose answer was lost, or by somebody else just now.
+                if code(error) != "DBSnapshotAlreadyExists" or (found := self.snapshot(identifier)) is None:
+                    raise
         if any(found.tags.get(key) != tags[key] for key in (naming.INSTALLATION_TAG, naming.RUN_TAG)):
             raise StepFailed(f"snapshot {identifier} exists and is not this run's: it is left alone")
         if found.status == "available":

@@ -47,8 +47,7 @@ class AdvancingOperator(BaseOperator):
         :raises AirflowFailException: it cannot succeed, however often it is tried.
         """
         # boto3 takes a second to import: not while DAGs are parsed.
-        from snaplift.aws.errors import sentence
-        from snaplift.aws.failures import is_permanent
+        from snaplift.aws.failures import explain, is_permanent
 
         try:
             if event is not None and event["verdict"] != "done":
@@ -56,7 +55,7 @@ class AdvancingOperator(BaseOperator):
             outcome = self.advance(context)
         except Exception as error:
             self.on_failure(context, error)
-            permanent, said = is_permanent(error), sentence(error)
+            permanent, said = is_permanent(error), explain(error)
             if permanent or said != str(error):
                 # On a line of its own: a traceback is cut where the screen ends.
                 self.log.error("%s", said)

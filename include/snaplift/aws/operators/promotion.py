@@ -43,12 +43,13 @@ class TenantOperator(AdvancingOperator):
 
     def note(self, context: Context, error: Exception) -> None:
         """Write down with the lock why a step failed, for the abort to tell."""
+        from snaplift.aws.failures import explain
         from snaplift.aws.steps.promotion import find_lock
 
         try:
             run, namespace = self.run_of(context), self.namespace(context)
             if found := find_lock(self.platforms(), namespace, run):
-                failure = f"{self.task_id}: {error}"
+                failure = f"{self.task_id}: {explain(error)}"
                 found.locks.note_failure(found.place.lock_table, namespace, run.token, failure)
         except Exception as second:
             self.log.warning("the reason could not be noted with the lock: %s", second)

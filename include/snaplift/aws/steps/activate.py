@@ -29,11 +29,21 @@ def advance(promotion: Promotion) -> Wait | Done:
         pointer, version = aws.pointers.read(plan.name.pointer)
         if pointer.active != wanted:
             raise StepFailed(f"{plan.name.pointer} does not say what was just written: somebody else wrote it")
-    if (instance := aws.databases.instance(plan.database)) and not instance.protected:
-        if instance.status not in AVAILABLE:  # it may be backing up, and takes no change meanwhile
-            return aws.databases.wait_available(instance, RESTORE)
-        aws.databases.set_protection(instance, on=True)
+    if wait := protect(promotion):
+        return wait
     # Done again when the previous database has gone, there is nothing left to count.
     discarded = count_discarded(promotion) if pointer.previous == plan.before.active else ""
     told = {"discarded": discarded} if discarded else {}
     return Done({"pointer": plan.name.pointer, "version": version, "release": plan.release, **told})
+
+
+def protect(promotion: Promotion) -> Wait | None:
+    """Protect the active database from deletion. None: it is."""
+    databases = promotion.aws.databases
+    instance = databases.instance(promotion.plan.database)
+    if instance is None or instance.protected:
+        return None
+    if instance.status not in AVAILABLE:  # it may be backing up, and takes no change meanwhile
+        return databases.wait_available(instance, RESTORE)
+    databases.set_protection(instance, on=True)
+    return None

@@ -9,6 +9,7 @@ from datetime import datetime
 from snaplift import naming
 from snaplift.aws.aws import Aws
 from snaplift.aws.errors import StepFailed
+from snaplift.aws.steps.activate import protect
 from snaplift.aws.steps.confirm import settle
 from snaplift.aws.steps.job import token
 from snaplift.aws.steps.lock import has_begun
@@ -73,6 +74,9 @@ def _complete_or_abort(held: HeldLock, now: Callable[[], datetime], *, extended:
         lock = locks.enter(place.lock_table, lock, Phase.ABORTING, now() if extended else None)
     # Looked at again: until the phase was another one, the run's own step may have moved the pointer.
     if _is_active(place, plan):
+        # activate may have ended between the pointer and the protection.
+        if wait := protect(Promotion(lock, place, locks, now)):
+            return wait
         locks.release(place.lock_table, lock)
         return _complete(lock)
     if wait := _abort(Promotion(lock, place, locks, now)):

@@ -50,9 +50,8 @@ def wait_unused(promotion: Promotion, release: str | None) -> Wait | None:
     :param release: None: where data is authored.
     """
     services = promotion.aws.services
-    for arn in services.tasks(promotion.cluster, family=promotion.plan.name.family):
-        task = services.task(promotion.cluster, arn)
-        if task is None or task.status == "STOPPED":
+    for task in services.family(promotion.cluster, promotion.plan.name.family):
+        if task.status == "STOPPED":
             continue
         if services.revision_tags(task.task_definition).get(naming.RELEASE_TAG) == release:
             return services.wait_task(promotion.cluster, task, running=False, timeout=REMOVAL)

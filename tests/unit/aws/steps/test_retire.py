@@ -22,12 +22,9 @@ class Services:
         self.found: FoundTask | None = FoundTask("arn:task", "arn:revision", status, None, {}, "")
         self.release = release
 
-    def tasks(self, cluster: str, *, family: str) -> list[str]:
+    def family(self, cluster: str, family: str) -> list[FoundTask]:
         assert (cluster, family) == ("platform-nonprod", "xy-0146-qa")
-        return ["arn:task"]
-
-    def task(self, cluster: str, arn: str) -> FoundTask | None:
-        return self.found
+        return [self.found] if self.found else []
 
     def revision_tags(self, arn: str) -> dict[str, str]:
         assert arn == "arn:revision"
