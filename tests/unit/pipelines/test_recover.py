@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from airflow.sdk import DAG, CronTriggerTimetable
 from airflow.sdk.definitions.mappedoperator import MappedOperator
 
+from snaplift.pipelines import common
 from snaplift.pipelines.loading import fleet_dags
 from snaplift.pipelines.recover import RECOVER_DAG_ID, recover_dag
 
@@ -38,8 +39,7 @@ def test_each_dead_lock_has_a_task_of_its_own_that_is_retried(dag: DAG) -> None:
     recover = dag.get_task("recover")
     assert isinstance(recover, MappedOperator)
     assert recover.upstream_task_ids == {"find"}
-    assert (recover.retries, recover.retry_delay) == (3, timedelta(seconds=5))
-    assert dag.get_task("find").retries == 3
+    assert recover.retries == dag.get_task("find").retries == common.RETRIES["retries"]
 
 
 @pytest.mark.parametrize("text", ["", "tenant: [", "\x00"])
