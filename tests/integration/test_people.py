@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from snaplift.aws.errors import StepFailed
 from snaplift.aws.steps.finish import Aborted
 from snaplift.aws.steps.promotion import resume
+from snaplift.promotion.lock import PlanOutdated
 from tests.integration.test_aborts import assert_gone, begin
 from tests.support.driving import PROMOTE, Driver
 from tests.support.installation import TENANT, Installation, tenant
@@ -26,6 +28,24 @@ def drive_but(driver: Driver, painted: str) -> str:
             except Exception as error:
                 return f"{name}: {error}"
     return ""
+
+
+def test_s50_a_dry_run_whose_end_was_painted_green_makes_nothing(installation: Installation) -> None:
+    driver = installation.driver("qa")
+    dry = driver.plan("new").model_copy(update={"dry_run": True})
+    with pytest.raises(StepFailed, match="this run is a dry run, which makes nothing"):
+        driver.lock(dry)
+    assert not installation.standing("qa").locked
+
+
+def test_s51_what_had_changed_under_a_plan_is_told_by_the_end_too(installation: Installation) -> None:
+    driver = installation.driver("qa")
+    plan = driver.plan("new")
+    installation.touch_pointer("qa")
+    with pytest.raises(PlanOutdated):
+        driver.lock(plan)
+    with pytest.raises(Aborted, match="Why: lock: since the plan was made, the pointer was version"):
+        driver.finish()
 
 
 @pytest.mark.parametrize(
@@ -76,7 +96,9 @@ def test_s50_what_a_painted_confirm_would_have_waited_for_is_looked_at_by_activa
 def test_s43_a_failure_after_the_activation_leaves_the_release_active(installation: Installation) -> None:
     before = installation.standing("qa")
     driver = installation.driver("qa")
-    candidate = begin(driver)
+    plan = driver.plan("new")
+    driver.lock(plan)
+    candidate = resume(driver.platforms, driver.namespace, driver.run).plan
     for name in PROMOTE[: PROMOTE.index("retire")]:
         driver.step(name)
     driver.note("retire: the old database could not be deleted")
@@ -89,6 +111,11 @@ def test_s43_a_failure_after_the_activation_leaves_the_release_active(installati
     assert set(after.databases) == {*before.databases, candidate.database}, "nothing was taken away"
     assert not after.locked
     assert after.answer is not None
+
+    driver.lock(plan)  # a person clears retire, which clears the lock and finish with it
+    driver.step("retire")
+    assert driver.finish().result == {"active": candidate.release}
+    assert set(installation.standing("qa").databases) == {candidate.database}
 
 
 def test_s29_the_smoke_check_asks_the_candidate_and_not_what_serves(installation: Installation) -> None:

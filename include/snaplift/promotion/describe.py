@@ -41,6 +41,11 @@ def _rows(plan: Plan) -> Iterator[tuple[str, str]]:
     yield "Release", _release(plan)
     if plan.source:
         yield "Data", _data(plan)
+        if plan.source.backup_window:
+            yield (
+                "Its backups",
+                f"{plan.source.backup_window} UTC: a snapshot begun meanwhile waits for the backup's end",
+            )
     yield "Database", f"{plan.database}{'-…' if plan.source and not plan.release else ''}, {plan.storage} GB"
     for container, image in plan.images.items():
         yield f"Build of {container}", image

@@ -54,6 +54,8 @@ class Source(Frozen):
     """Of the instance to be snapshot; none where the snapshot stands already."""
     secret: str | None
     """ARN of the source's application credentials, which must not open the copy."""
+    backup_window: str | None = None
+    """Of the instance to be snapshot, in UTC: ``02:00-02:30``."""
 
 
 class Before(Frozen):

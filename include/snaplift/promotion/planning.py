@@ -65,6 +65,8 @@ class Instance(Frozen):
     family: str
     """Engine and major version, as parameter groups are named after: ``mariadb10.11``."""
     storage: int
+    backup_window: str | None = None
+    """Daily, in UTC: ``02:00-02:30``."""
 
 
 class Snapshot(Frozen):
@@ -174,6 +176,7 @@ def decide(request: Request, choice: Choice, run: Run, platforms: Platforms, ten
             instance=facts.origin.database.name if facts.origin and facts.origin.database else "",
             resource_id=facts.instance.resource_id if facts.instance and choice.mode == "new" else None,
             secret=facts.origin.database.secret if facts.origin and facts.origin.database else None,
+            backup_window=facts.instance.backup_window if facts.instance and choice.mode == "new" else None,
         )
     storage = settings.database.storage or tenant.database.storage
     of_source = facts.snapshot or facts.instance

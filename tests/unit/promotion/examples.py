@@ -46,6 +46,7 @@ INSTANCE: Final = Instance(
     key_arn=KEY,
     family="mariadb10.11",
     storage=50,
+    backup_window="03:00-03:30",
 )
 SNAPSHOT: Final = Snapshot(
     identifier=f"xy-0146-dev-snapshot-{NEW}",

@@ -36,6 +36,7 @@ def test_what_matters_for_a_new_release_is_told() -> None:
     assert found["Platform"] == "platform-new (123456789012, eu-central-1)"
     assert found["Release"] == "named when the lock is held"
     assert found["Data"] == "snapshot of xy-0146-dev-db, taken now"
+    assert found["Its backups"].startswith("03:00-03:30 UTC: a snapshot begun meanwhile waits")
     assert found["Database"] == "xy-0146-qa-db-…, 50 GB"
     assert found["Build of web"].endswith(f"/team/site@{DIGEST}")
     assert found["Serves now"] == f"release {OLD}, xy-0146-qa:1"

@@ -55,6 +55,7 @@ class FoundInstance:
     key_arn: str | None
     protected: bool
     tags: dict[str, str]
+    backup_window: str | None = None
     host: str = ""
     """Where it answers; empty: nowhere yet."""
     port: int = 0
@@ -99,6 +100,7 @@ def _instance(found: DBInstanceTypeDef) -> FoundInstance:
         key_arn=found.get("KmsKeyId"),
         protected=found.get("DeletionProtection", False),
         tags=from_tag_list(found.get("TagList")),
+        backup_window=found.get("PreferredBackupWindow"),
         host=found.get("Endpoint", {}).get("Address", ""),
         port=found.get("Endpoint", {}).get("Port", 0),
     )

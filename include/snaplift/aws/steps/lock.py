@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from snaplift import naming
 from snaplift.aws.aws import Aws
 from snaplift.aws.errors import StepFailed
+from snaplift.aws.steps.outlook import is_of
 from snaplift.aws.steps.plan import look_before
 from snaplift.aws.steps.promotion import Done, utc_now
 from snaplift.config.fields import format_duration
@@ -25,27 +26,43 @@ def advance(
 ) -> Wait | Done:
     """Take the lock with the plan, its release decided, as its record.
 
+    A run whose release is active already, and of which a person cleared a task, goes on by the record that it had.
+
     :param airflow: the id of the metadata database that this run is in.
     :param since: when this run began to wait for the lock, the same however often it is asked; None: it does not wait.
     :raises LockHeld: another run has it, and the environment's ``lock_wait`` is over.
     :raises PlanOutdated: what the plan rests on has changed; the lock is given back.
+    :raises StepFailed: it is a dry run, whatever colour a person gave to the task that ends it.
     """
+    if plan.dry_run:
+        raise StepFailed("this run is a dry run, which makes nothing: start another without dry_run")
     aws, place = Aws.at(plan.place), plan.place
     moment = now()
-    record = Record(plan=_with_release(plan, moment), acquired_at=moment)
+    completed = _completed(aws, plan)
+    record = completed or Record(plan=_with_release(plan, moment), acquired_at=moment)
     try:
         lock = aws.locks.acquire(place.lock_table, record, airflow)
     except LockHeld as held:
         return _wait_or_give_up(plan, held, moment, since)
     decided = lock.record.plan
     # An earlier try may have taken the lock and died before it checked; one that went on has made something.
-    if lock.record.acquired_at == record.acquired_at or not has_begun(decided):
+    if completed is None and (lock.record.acquired_at == record.acquired_at or not has_begun(decided)):
         try:
             _check(decided)
-        except PlanOutdated:
+        except PlanOutdated as outdated:
+            aws.locks.note_failure(place.lock_table, lock.namespace, lock.token, f"lock: {outdated}")
             aws.locks.release(place.lock_table, lock)
             raise
     return Done({"release": decided.release, "database": decided.database, "fence": lock.fence})
+
+
+def _completed(aws: Aws, plan: Plan) -> Record | None:
+    """The record by which this run made what is active now. None: nothing of it is."""
+    lock = aws.locks.find(plan.place.lock_table, str(plan.name))
+    if lock is None or lock.token != plan.run.token:
+        return None
+    pointer, _ = aws.pointers.read(plan.name.pointer)
+    return lock.record if is_of(pointer.active, lock.record.plan) else None
 
 
 def _wait_or_give_up(plan: Plan, held: LockHeld, moment: datetime, since: datetime | None) -> Wait:

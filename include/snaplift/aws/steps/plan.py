@@ -123,6 +123,7 @@ def _instance(found: FoundInstance) -> Instance:
         key_arn=found.key_arn,
         family=found.family,
         storage=found.storage,
+        backup_window=found.backup_window,
     )
 
 
