@@ -7,6 +7,8 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any, Final, cast
 
 from airflow.sdk import DAG, BaseOperator
@@ -34,6 +36,7 @@ class Played:
     states: dict[str, str] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
     """By task the last error; of one that succeeded later, too."""
+    asked_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @property
     def green(self) -> bool:
@@ -107,6 +110,7 @@ class Airflow:
     def _run(self, task: BaseOperator, played: Played) -> str:
         context: Any = {
             "run_id": played.run_id,
+            "dag_run": SimpleNamespace(run_after=played.asked_at),
             "params": self._params,
             "task": task,
             "ti": _Instance(task, played, self._xcoms),

@@ -130,14 +130,7 @@ def _sentence(plan: Plan, lock: Lock, aws: Aws) -> str:
         if kept is not None and aws.databases.snapshot(kept) is not None
         else ""
     )
-    return f"aborted, {serves}. {written}{_left_alone(plan, aws)}Why: {reason}"
-
-
-def _left_alone(plan: Plan, aws: Aws) -> str:
-    found = aws.databases.instance(plan.database)
-    if found is None or not found.protected or found.tags.get(naming.RUN_TAG) != plan.run.hash:
-        return ""
-    return f"{plan.database} is protected from deletion, so it was active once: it is left alone. "
+    return f"aborted, {serves}. {written}Why: {reason}"
 
 
 def _final_snapshot(plan: Plan) -> str | None:
@@ -257,15 +250,14 @@ def _forget_candidate(promotion: Promotion) -> None:
 def _remove_candidate(promotion: Promotion) -> Wait | None:
     """Take this run's database away. What another run made under that name is not ours to touch.
 
-    Nor is one that was active: the run was cleared long after its end. Retiring that is another promotion's.
+    Nor is one that serves, or may again: the run was cleared long after its end. Retiring is another promotion's.
     """
     plan = promotion.plan
     if not has_database(promotion):
         return None
     pointer, _ = promotion.aws.pointers.read(plan.name.pointer)
-    instance = promotion.aws.databases.instance(plan.database)
-    if plan.database in pointer.databases or (instance is not None and instance.protected):
-        log.info("%s was active: it is left alone", plan.database)
+    if plan.database in pointer.databases:
+        log.info("%s names %s, which is left alone", plan.name.pointer, plan.database)
         return None
     return remove_database(
         promotion, plan.database, resource_id=None, run=plan.run.hash, final_snapshot=_kept_in(promotion)
