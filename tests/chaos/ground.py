@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import pytest
 
+from snaplift.aws.operators import metadata
 from snaplift.naming import Namespace, Tenant
 from snaplift.pipelines.promote import promote_dag
 from snaplift.promotion.pointer import Pointer
@@ -74,6 +75,7 @@ def open_ground(folder: Path) -> Iterator[Ground]:
         laptop.control("PUT", "quotas", _ROOM)
         wire = Wire(laptop)
         wire.tap(patch)
+        patch.setattr(metadata, "this_airflow", lambda: "sweep")  # there is no metadata database here
         with provisioned(laptop, folder / "images", ("dev", SERVING, EMPTY)) as installation:
             yield Ground(folder, installation, wire)
 

@@ -144,9 +144,10 @@ def _abort(promotion: Promotion) -> Wait | None:
     """Put everything back, one thing at a time. None: it is as it was.
 
     A run that died between taking the lock and comparing its plan with what is has changed nothing, and its plan may
-    be as old as can be: going by that, it would take another run's service away.
+    be as old as can be: going by that, it would take another run's service away, or what it made itself in an earlier
+    life, which was active since.
     """
-    if not (has_begun(promotion.plan) or _is_candidate(promotion)):
+    if _changed_nothing(promotion):
         return None
     _stop_jobs(promotion)
     first = not promotion.plan.before.service_exists
@@ -164,6 +165,14 @@ def _stop_jobs(promotion: Promotion) -> None:
     purposes += [f"smoke-{number}" for number in range(len(promotion.plan.tenant.smoke))]
     for purpose in purposes:
         promotion.aws.services.stop_job(promotion.cluster, token(promotion, purpose))
+
+
+def _changed_nothing(promotion: Promotion) -> bool:
+    """Say whether this run got no further than its lock: nothing of it stands, or others were active since its plan."""
+    if _is_candidate(promotion):
+        return False
+    pointer, _ = promotion.aws.pointers.read(promotion.plan.name.pointer)
+    return pointer.active != promotion.plan.before.active or not has_begun(promotion.plan)
 
 
 def _is_candidate(promotion: Promotion) -> bool:
@@ -248,16 +257,9 @@ def _forget_candidate(promotion: Promotion) -> None:
 
 
 def _remove_candidate(promotion: Promotion) -> Wait | None:
-    """Take this run's database away. What another run made under that name is not ours to touch.
-
-    Nor is one that serves, or may again: the run was cleared long after its end. Retiring is another promotion's.
-    """
+    """Take this run's database away. What another run made under that name is not ours to touch."""
     plan = promotion.plan
     if not has_database(promotion):
-        return None
-    pointer, _ = promotion.aws.pointers.read(plan.name.pointer)
-    if plan.database in pointer.databases:
-        log.info("%s names %s, which is left alone", plan.name.pointer, plan.database)
         return None
     return remove_database(
         promotion, plan.database, resource_id=None, run=plan.run.hash, final_snapshot=_kept_in(promotion)
