@@ -5,13 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
 import httpx
 
 FINISHED = frozenset({"success", "failed"})
 _POLL_SECONDS = 0.5
+_TRIES = 4
+_LOCKED = "Database error"
 
 
 class AirflowError(RuntimeError):
@@ -118,8 +120,12 @@ class Airflow:
         :raises AirflowError: there is no such DAG, or a param is refused
         """
         self.pause(dag_id, paused=False)
-        answer = self._ask("POST", f"/dags/{dag_id}/dagRuns", {"logical_date": None, "conf": dict(conf)})
-        return Run(dag_id, answer["dag_run_id"])
+        # Named here, so that asking again cannot start a second one.
+        run = Run(dag_id, f"manual__{datetime.now(UTC).isoformat()}")
+        self._ask(
+            "POST", f"/dags/{dag_id}/dagRuns", {"dag_run_id": run.run_id, "logical_date": None, "conf": dict(conf)}
+        )
+        return run
 
     def look(self, run: Run) -> RunState:
         """A run and its tasks, those that began first at the front."""
@@ -226,10 +232,17 @@ class Airflow:
         return {task.task_id: self.reason(run, task) for task in self.look(run).tasks if task.state == "failed"}
 
     def _ask(self, method: str, path: str, body: Mapping[str, object] | None = None) -> Any:
-        try:
-            answer = self._http.request(method, path, json=body)
-        except httpx.HTTPError as error:
-            raise AirflowError(f"{method} {path}: {error or type(error).__name__}") from error
+        for attempt in range(_TRIES):
+            try:
+                answer = self._http.request(method, path, json=body)
+            except httpx.HTTPError as error:
+                raise AirflowError(f"{method} {path}: {error or type(error).__name__}") from error
+            if attempt and answer.status_code == httpx.codes.CONFLICT:
+                return None  # the try before had done it after all
+            # One API server on SQLite can stand in its own way: two of its requests wait for each other to write,
+            # until one gives up.
+            if answer.status_code != httpx.codes.INTERNAL_SERVER_ERROR or _LOCKED not in answer.text:
+                break
         if answer.is_error:
             raise AirflowError(f"{method} {path} answered {answer.status_code}: {answer.text[:500]}")
         return answer.json() if answer.content else None

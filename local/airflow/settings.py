@@ -85,8 +85,7 @@ class Settings:
                 "secret_key": self._secret[:43],
             },
             "api_auth": {"jwt_secret": self._secret},
-            # SQLite takes one writer at a time; on a busy machine the others wait longer than its usual five seconds.
-            "database": {"sql_alchemy_conn": f"sqlite:///{self.home}/airflow.db?timeout=60"},
+            "database": {"sql_alchemy_conn": f"sqlite:///{self.home}/airflow.db"},
             "scheduler": {"scheduler_idle_sleep_time": "0.1"},
             "dag_processor": {"refresh_interval": "30", "min_file_process_interval": "120"},
             "logging": {"base_log_folder": str(self.home / "logs")},

@@ -123,18 +123,17 @@ class Catalogue:
 
         :raises AirflowError: it never was
         """
-        self.airflow.wait_until(run, lambda seen: task_id in seen.states(), f"at {task_id}", RUN_SECONDS)
-        [one] = [task.id for task in self.airflow.look(run).tasks if task.task_id == task_id]
-        found = self._until(lambda: self._processes_of(one), f"{task_id} to run")
+        found = self._until(lambda: self._processes_of(run, task_id), f"{task_id} to run")
         self.installation.tell(f"kill -9 of {task_id}'s {'supervisor' if supervisor else 'own process'}")
         os.kill(found[0 if supervisor else 1], signal.SIGKILL)
 
-    def _processes_of(self, task: str) -> tuple[int, int] | None:
-        """A task's supervisor and its child; None: they do not run."""
-        scheduler = self.installation.programs.pid("airflow-scheduler")
-        for worker in _children(scheduler):
-            if _title(worker).startswith(_TITLE) and task.encode() in _title(worker):
-                return next(((worker, child) for child in _children(worker)), None)
+    def _processes_of(self, run: Run, task_id: str) -> tuple[int, int] | None:
+        """A task's supervisor and its child; None: Airflow does not say that it runs."""
+        for task in self.airflow.look(run).tasks:
+            if task.task_id == task_id and task.state == "running":
+                for worker in _children(self.installation.programs.pid("airflow-scheduler")):
+                    if _title(worker).startswith(_TITLE) and task.id.encode() in _title(worker):
+                        return next(((worker, child) for child in _children(worker)), None)
         return None
 
     def _until(self, condition: Callable[[], tuple[int, int] | None], words: str) -> tuple[int, int]:
