@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from types import SimpleNamespace
 from typing import Any, Final, Literal
+
+from botocore.session import get_session
 
 from snaplift.aws.fence import READS, Fence
 from tests.model.cloudformation import CloudFormation
 from tests.model.ecs import Ecs
 from tests.model.rds import Rds
-from tests.model.small import DynamoDb, Ec2, Ecr, Kms, SecretsManager, Ssm
+from tests.model.small import DynamoDb, Ec2, Ecr, Iam, Kms, Logs, SecretsManager, Ssm
 from tests.model.world import World, refusal
 
 Kind = Literal["before", "after", "lost", "denied", "throttled", "overtaken"]
@@ -52,7 +54,9 @@ class Model:
             "secretsmanager": SecretsManager(self.world),
             "ec2": Ec2(self.world),
             "ecr": Ecr(self.world),
+            "iam": Iam(self.world),
             "kms": Kms(self.world),
+            "logs": Logs(self.world),
             "dynamodb": DynamoDb(self.world),
         }
         self.fault: Fault | None = None
@@ -69,6 +73,12 @@ class Model:
         return fault
 
 
+@cache
+def service_model(service: str) -> Any:
+    """Read botocore's own, which takes a moment."""
+    return get_session().get_service_model(service)
+
+
 class Client:
     """One service's client, made for one hook."""
 
@@ -77,6 +87,11 @@ class Client:
 
     def __getattr__(self, operation: str) -> Callable[..., Any]:
         return partial(self._call, operation)
+
+    @property
+    def meta(self) -> Any:
+        """Give what botocore knows of the service without asking it."""
+        return SimpleNamespace(service_model=service_model(self._service))
 
     def get_paginator(self, operation: str) -> Any:
         """Give what a call answers in several pages."""

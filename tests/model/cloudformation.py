@@ -41,6 +41,13 @@ class CloudFormation:
             ]
         }
 
+    def list_stacks(self, StackStatusFilter: list[str]) -> dict[str, Any]:
+        found = [stack for stack in self.world.stacks.values() if stack.status in StackStatusFilter]
+        return {"StackSummaries": [{"StackName": stack.name, "StackStatus": stack.status} for stack in found]}
+
+    def describe_account_limits(self) -> dict[str, Any]:
+        return {"AccountLimits": [{"Name": "StackLimit", "Value": 2000}, {"Name": "StackOutputsLimit", "Value": 200}]}
+
     def describe_stack_events(self, StackName: str) -> dict[str, Any]:  # of any stack, alike
         failure = {"ResourceStatus": "CREATE_FAILED", "LogicalResourceId": "It", "ResourceStatusReason": "told to"}
         return {"StackEvents": [failure]}

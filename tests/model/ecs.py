@@ -142,7 +142,10 @@ class Ecs:
         return {"taskDefinitionArns": found[::-1][:maxResults]}
 
     def describe_task_definition(self, taskDefinition: str, **_: Any) -> dict[str, Any]:
-        return {"tags": self.world.definitions[taskDefinition]["tags"]}
+        if taskDefinition not in self.world.definitions:
+            raise refusal("ClientException", "Unable to describe task definition.")
+        definition = {**self.world.definitions[taskDefinition]}
+        return {"tags": definition.pop("tags"), "taskDefinition": {**definition, "status": "ACTIVE"}}
 
     # -- the API: services -----------------------------------------------------------------------------------------
 
@@ -245,7 +248,10 @@ class Ecs:
         return {"taskArns": [task.arn for task in found]}
 
     def describe_tasks(self, cluster: str, tasks: list[str]) -> dict[str, Any]:
-        return {"tasks": [_described(self.world.tasks[arn]) for arn in tasks if arn in self.world.tasks]}
+        return {
+            "tasks": [_described(self.world.tasks[arn]) for arn in tasks if arn in self.world.tasks],
+            "failures": [{"arn": arn, "reason": "MISSING"} for arn in tasks if arn not in self.world.tasks],
+        }
 
     def stop_task(self, cluster: str, task: str, reason: str) -> None:
         found = self.world.tasks[task]

@@ -12,10 +12,12 @@ import pymysql
 
 from snaplift.aws.hooks import mysql
 from snaplift.aws.hooks.base import PlaceMixin
+from snaplift.promotion.fingerprint import Fingerprint, Table
 from tests.model.client import Client, Model
 from tests.model.world import SERVING, Instance
 
 REGION = "eu-central-1"
+ACCOUNT = "123456789012"
 
 
 class MySql:
@@ -66,6 +68,10 @@ class MySql:
         instance.data.belongs_to = values["environment"]
         return [1 for _ in sql]
 
+    def fingerprint(self, server: mysql.Server, credentials: mysql.Credentials) -> Fingerprint:
+        self._instance(server, credentials)
+        return Fingerprint(tables={"notes": Table(rows=1)})
+
     def number(self, server: mysql.Server, credentials: mysql.Credentials, *_: Any) -> int:
         self._instance(server, credentials)
         return 1
@@ -87,11 +93,12 @@ def plugged(model: Model) -> Iterator[None]:
         return (200, "hello") if task and task.status == "RUNNING" and serves else (0, "")
 
     with ExitStack() as stack:
-        for name in ("opens", "replace_application_users", "run", "number"):
+        for name in ("opens", "replace_application_users", "run", "number", "fingerprint"):
             stack.enter_context(patch.object(mysql, name, getattr(databases, name)))
         stack.enter_context(patch.object(PlaceMixin, "get_client_type", make_client))
         # What Airflow keeps about a connection is asked of its supervisor; there is none, and no secret in here.
         stack.enter_context(patch.object(PlaceMixin, "region_name", REGION, create=True))
+        stack.enter_context(patch.object(PlaceMixin, "account_id", ACCOUNT, create=True))
         stack.enter_context(patch("snaplift.aws.hooks.secrets_manager.mask_secret"))
         stack.enter_context(patch("snaplift.aws.steps.smoke._ask", ask))
         yield

@@ -41,6 +41,11 @@ class SecretsManager:
             raise refusal("ResourceNotFoundException", f"Secrets Manager can't find {SecretId}.")
         return {"SecretString": self.world.secrets[SecretId]}
 
+    def describe_secret(self, SecretId: str) -> dict[str, Any]:
+        if SecretId not in self.world.secrets:
+            raise refusal("ResourceNotFoundException", f"Secrets Manager can't find {SecretId}.")
+        return {"ARN": SecretId}
+
 
 class Ec2:
     def __init__(self, world: World) -> None:
@@ -53,6 +58,17 @@ class Ec2:
             raise refusal("InvalidPermission.Duplicate", "the specified rule already exists")
         self.world.ingress.add(rule)
 
+    def describe_security_group_rules(self, Filters: Any) -> dict[str, Any]:
+        [wanted] = Filters
+        assert wanted["Name"] == "group-id"
+        return {
+            "SecurityGroupRules": [
+                {"IsEgress": False, "ReferencedGroupInfo": {"GroupId": allowed}, "FromPort": port, "ToPort": port}
+                for group, allowed, port in sorted(self.world.ingress)
+                if group in wanted["Values"]
+            ]
+        }
+
 
 class Ecr:
     def __init__(self, world: World) -> None:
@@ -60,6 +76,29 @@ class Ecr:
 
     def describe_images(self, imageIds: Any, **_: Any) -> dict[str, Any]:
         return {"imageDetails": [{"imageDigest": imageIds[0].get("imageDigest", DIGEST)}]}
+
+
+class Iam:
+    """The roles that the stacks which stand say they have made."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    def get_role(self, RoleName: str) -> dict[str, Any]:
+        if not any(value.endswith(f":role/{RoleName}") for value in self.world.outputs()):
+            raise refusal("NoSuchEntity", f"The role with name {RoleName} cannot be found.", status=404)
+        return {"Role": {"RoleName": RoleName}}
+
+
+class Logs:
+    """The log groups that the stacks which stand say they have made."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    def describe_log_groups(self, logGroupNamePrefix: str) -> dict[str, Any]:
+        found = [value for value in self.world.outputs() if value.startswith(logGroupNamePrefix)]
+        return {"logGroups": [{"logGroupName": name} for name in found]}
 
 
 class Kms:
@@ -71,7 +110,10 @@ class Kms:
 
 
 class DynamoDb:
-    """The lock table, with as much of DynamoDB's expressions as locks are written with; any other is an error."""
+    """The lock table, with as much of DynamoDB's expressions as locks are written with; any other is an error.
+
+    What is kept of databases lies in it too.
+    """
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -80,6 +122,24 @@ class DynamoDb:
         assert ConsistentRead, "a lock is read consistently"
         item = self.world.items.get((TableName, Key["namespace"]["S"]))
         return {"Item": deepcopy(item)} if item is not None else {}
+
+    def put_item(self, TableName: str, Item: Any) -> None:
+        self.world.items[TableName, Item["namespace"]["S"]] = deepcopy(Item)
+
+    def delete_item(self, TableName: str, Key: Any) -> None:
+        self.world.items.pop((TableName, Key["namespace"]["S"]), None)
+
+    def scan(self, TableName: str, ConsistentRead: bool, **given: Any) -> dict[str, Any]:  # boto's
+        assert ConsistentRead, "locks are listed consistently"
+        names, values = given["ExpressionAttributeNames"], given["ExpressionAttributeValues"]
+        shown = names[given["ProjectionExpression"]]
+        return {
+            "Items": [
+                {shown: item[shown]}
+                for (table, _), item in self.world.items.items()
+                if table == TableName and Expressions(item, names, values).holds(given["FilterExpression"])
+            ]
+        }
 
     def update_item(self, TableName: str, Key: Any, **given: Any) -> dict[str, Any]:
         key = (TableName, Key["namespace"]["S"])
@@ -109,12 +169,12 @@ class Expressions:
         return any(all(self._clause(part) for part in either.split(" AND ")) for either in condition.split(" OR "))
 
     def _clause(self, text: str) -> bool:
-        if found := re.fullmatch(r"attribute_not_exists\((.+)\)", text.strip()):
-            return self._name(found[1]) not in self.item
+        if found := re.fullmatch(r"attribute_(not_)?exists\((.+)\)", text.strip()):
+            return (self._name(found[2]) in self.item) != bool(found[1])
         if found := re.fullmatch(r"(\S+) IN \((.+)\)", text.strip()):
             return self._value(found[1]) in [self._value(each) for each in found[2].split(",")]
-        left, right = text.split(" = ")
-        return bool(self._value(left) == self._value(right))
+        left, relation, right = re.split(r" (=|<>) ", text)
+        return bool(self._value(left) == self._value(right)) == (relation == "=")
 
     def updated(self, update: str) -> dict[str, Any]:
         """Evaluate ``SET a = :b, … REMOVE c``."""

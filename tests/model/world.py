@@ -187,6 +187,10 @@ class World:
             return self.stacks.get(name)
         return next((found for found in self.stacks.values() if found.name == name and found.exists), None)
 
+    def outputs(self) -> list[str]:
+        """What the stacks which stand say they have made."""
+        return [value for stack in self.stacks.values() if stack.exists for value in stack.outputs.values()]
+
     def instance_at(self, host: str) -> Instance | None:
         return next((found for found in self.instances.values() if found.host == host), None)
 
