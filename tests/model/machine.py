@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from datetime import datetime
 from typing import ClassVar, Final
 
 from hypothesis import note
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from snaplift.aws.steps import finish
+from snaplift.aws.steps import recover
+from snaplift.promotion.lock import Lock
+from snaplift.promotion.recovery import Holder
 from tests.model import people
 from tests.model.client import Fault, Killed, Kind
 from tests.model.ground import PLATFORMS, strangers
@@ -39,7 +42,7 @@ OVERTAKERS: Final = tuple(
 MISFORTUNES: Final = {f"the next {what} fails": what for what in ("stack", "deployment", "task")}
 DISTURBANCES: Final = (
     *FAULTS, *OVERTAKERS, *FAULTS, *OVERTAKERS, *MISFORTUNES, *people.DEEDS, "the run is marked failed", "the run dies",
-    "take the active database away",
+    "its Airflow is lost", "take the active database away",
 )  # fmt: skip
 _any = st.integers(min_value=0, max_value=12)
 _tries = st.integers(min_value=1, max_value=75)
@@ -174,6 +177,8 @@ class Promotions(RuleBasedStateMachine):
             run.mark_failed()
         elif what == "the run dies":
             run.die()
+        elif what == "its Airflow is lost":
+            run.die(lost=True)
         elif what in MISFORTUNES:
             self.world.misfortunes.add(MISFORTUNES[what])
         elif what in people.DEEDS:
@@ -236,19 +241,28 @@ class Promotions(RuleBasedStateMachine):
             self.world.advance(60)
         self.model.fault = None
 
-    def _dead(self) -> list[tuple[str, Run]]:
+    def _dead(self) -> list[Run]:
         by_id = {run.run.run_id: run for run in getattr(self, "runs", [])}
-        found = [
-            (namespace, by_id[plan["run"]["run_id"]]) for namespace, _, plan in (locks(self.world) if by_id else ())
-        ]
-        return [(namespace, run) for namespace, run in found if run.state in {"ended", "dead"}]
+        found = [by_id[plan["run"]["run_id"]] for _, _, plan in (locks(self.world) if by_id else ())]
+        return [run for run in found if run.state in {"ended", "dead"}]
+
+    def _ask(self, lock: Lock) -> Holder | None:
+        return next(run.holder() for run in self.runs if run.run == lock.record.plan.run)
+
+    def _now(self) -> datetime:
+        return self.world.now
 
     def _recover(self) -> None:
-        for namespace, run in self._dead():
+        """Do as ``fleet.recover`` does: a lead that fails keeps no other from being followed."""
+        try:
+            leads = recover.find(PLATFORMS, self._ask, self._now)
+        except Killed:
+            return
+        for lead in leads:
             try:
-                finish.advance(PLATFORMS, namespace, run.run, run.now)
+                recover.advance(PLATFORMS, lead, self._ask, self._now)
             except (Exception, Killed) as error:
-                note(f"recovery of {namespace}: {type(error).__name__}: {error}")
+                note(f"recovery of {lead}: {type(error).__name__}: {error}")
 
     # -- what must hold --------------------------------------------------------------------------------------------
 
@@ -277,7 +291,7 @@ class Promotions(RuleBasedStateMachine):
             if not list(locks(self.world)):
                 break
             people.mend(self.model)
-            self.world.advance(600)
+            self.world.advance(900)  # in all, longer than a lease
             self._recover()
         people.mend(self.model)
         self.world.advance(7200)

@@ -19,6 +19,7 @@ from snaplift.pipelines import promote, provision
 from snaplift.promotion import run as product
 from snaplift.promotion.plan import Plan
 from snaplift.promotion.planning import Request
+from snaplift.promotion.recovery import Holder
 from snaplift.promotion.wait import Verdict, Wait, judge
 from tests.model.client import Killed, Model
 from tests.model.ground import PLATFORMS, TENANT, lay
@@ -47,6 +48,8 @@ class Run:
         self.failed: list[str] = []
         self.tries = 0
         self.wait: tuple[Wait, datetime] | None = None
+        self.lost = False
+        """Together with its Airflow, which nobody can ask any more."""
         self.life = 0
         """Grows whenever a person intervenes."""
 
@@ -169,17 +172,27 @@ class Run:
     def clear(self, task: str) -> None:
         """Clear a task and what comes after it: ``lock`` and ``finish`` are cleared along."""
         self.life += 1
+        self.lost = False
         begin = self.steps.index(task)
         self.left = list(self.steps[begin:]) if task in {"plan", "lock"} else ["lock", *self.steps[begin:]]
         self.state, self.colour, self.wait, self.tries, self.failed, self.why = "running", "", None, 0, [], ""
         if self.plan is None:
             self.left = list(self.steps)
 
-    def die(self) -> None:
+    def die(self, *, lost: bool = False) -> None:
         """End without any task having run: the DAG was deleted, or its Airflow is lost."""
         self.life += 1
         if self.state in {"running", "finishing"}:
-            self.state, self.wait = "dead", None
+            self.state, self.wait, self.lost = "dead", None, lost
+
+    def holder(self) -> Holder | None:
+        """Say what Airflow says of it. None: there is none that could be asked."""
+        if self.state == "dead":
+            return None if self.lost else Holder(run=None)
+        if self.state != "ended":
+            return Holder(run="running")
+        ended = "success" if self.colour == "green" else "failed"
+        return Holder(run=ended, finish=ended)
 
 
 MANY = 400
