@@ -16,6 +16,7 @@ from snaplift.promotion.lock import Lock
 from snaplift.promotion.recovery import Holder
 from tests.model import people
 from tests.model.client import Fault, Killed, Kind
+from tests.model.events import ASKED, DISTURBANCES, FAULTS, MISFORTUNES, OVERTAKERS
 from tests.model.ground import PLATFORMS, strangers
 from tests.model.invariants import leftovers, pointer_of, problems
 from tests.model.plugged import plugged
@@ -25,25 +26,6 @@ from tests.model.runs import Run, drive, standing
 FEW = 25
 RULES: Final = ("begin a run", "go on", "go on until", "clear a task", "recover")
 """As they are counted."""
-ASKED: Final = (
-    *[("qa", "new")] * 5, *[("prod", "tested")] * 4, ("qa", "standing"), ("prod", "standing"), ("qa", "tested"),
-    ("dev", "origin"),
-)  # fmt: skip
-FAULTS: Final[dict[str, Kind]] = {
-    "killed before a write": "before",
-    "killed after a write": "after",
-    "a reply is lost": "lost",
-    "a call is denied": "denied",
-    "a call is throttled": "throttled",
-}
-OVERTAKERS: Final = tuple(
-    f"overtaken by {who}" for who in ("its finish", "its clear", "another run", "time", "a deployment", "its recovery")
-)
-MISFORTUNES: Final = {f"the next {what} fails": what for what in ("stack", "deployment", "task")}
-DISTURBANCES: Final = (
-    *FAULTS, *OVERTAKERS, *FAULTS, *OVERTAKERS, *MISFORTUNES, *people.DEEDS, "the run is marked failed", "the run dies",
-    "its Airflow is lost", "take the active database away",
-)  # fmt: skip
 _any = st.integers(min_value=0, max_value=12)
 _tries = st.integers(min_value=1, max_value=75)
 """A promotion takes 60 to 80 of them."""
@@ -166,6 +148,7 @@ class Promotions(RuleBasedStateMachine):
                 "overtaken by time": lambda: self.world.advance(900),
                 "overtaken by a deployment": lambda: people.deploy(self.model, run.environment),
                 "overtaken by its recovery": lambda: self._bury(run),
+                "overtaken by visitors": lambda: people.visit(self.model, run.environment),
             }
             self._befalls(run, Fault("overtaken", after, actions[what]))
         else:

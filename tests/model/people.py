@@ -34,6 +34,20 @@ def deploy(model: Model, environment: str) -> None:
     model.ecs.update_service("", service.name, made["taskDefinition"]["taskDefinitionArn"])
 
 
+def visit(model: Model, environment: str) -> None:
+    """Visitors write to whatever database a task of the service is on."""
+    for task in model.world.tasks.values():
+        if task.service == f"xy-0146-{environment}" and task.status == "RUNNING":
+            instance = model.world.instance_of(task.definition)
+            if instance is not None and model.ecs.can_serve(task.definition):
+                instance.written += 1
+
+
+def _visited(model: Model, environment: str) -> set[str]:
+    visit(model, environment)
+    return set()
+
+
 def _candidate(model: Model, environment: str) -> Instance | None:
     pointer = pointer_of(model.world, environment)
     known = [
@@ -97,6 +111,7 @@ def _scale_to_nothing(model: Model, environment: str) -> set[str]:
 
 
 DEEDS: Final[dict[str, Callable[[Model, str], set[str]]]] = {
+    "visitors write": _visited,
     "somebody deploys": _deploys,
     "the candidate is deleted": _delete_candidate,
     "the candidate's marks are gone": _untag_candidate,

@@ -69,8 +69,9 @@ class MySql:
         return [1 for _ in sql]
 
     def fingerprint(self, server: mysql.Server, credentials: mysql.Credentials) -> Fingerprint:
-        self._instance(server, credentials)
-        return Fingerprint(tables={"notes": Table(rows=1)})
+        instance = self._instance(server, credentials)
+        instance.counted = self.world.now, instance.written
+        return Fingerprint(tables={"notes": Table(rows=1 + instance.written)})
 
     def number(self, server: mysql.Server, credentials: mysql.Credentials, *_: Any) -> int:
         self._instance(server, credentials)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tests.model.references import check_unused
+from tests.model.references import check_kept, check_unused
 from tests.model.world import Data, Instance, Snapshot, World, refusal
 
 KEY = "arn:aws:kms:eu-central-1:123456789012:key/11111111-2222-3333-4444-555555555555"
@@ -83,7 +83,9 @@ class Rds:
         self.world.later(300, self.settle, instance, "available")
 
     def _snapshot(self, identifier: str, instance: Instance, tags: dict[str, str]) -> None:
-        made = Snapshot(identifier, instance.resource_id, "creating", instance.data.copy(), tags, instance.storage)
+        made = Snapshot(
+            identifier, instance.resource_id, "creating", instance.data.copy(), tags, instance.storage, instance.written
+        )
         self.world.snapshots[identifier] = made
         self.world.later(240, self._end_snapshot, made)
 
@@ -112,6 +114,7 @@ class Rds:
                 raise refusal("DBSnapshotAlreadyExists", f"Cannot create {final}: it exists.")
             self._snapshot(final, instance, dict(instance.tags))
         check_unused(self.world, instance)
+        check_kept(self.world, instance)
         instance.status = "deleting"
         self.world.later(300, self.gone, instance)
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from snaplift.promotion.lock import Record
 from snaplift.promotion.run import Run
 from tests.model.world import Instance, Service, World
 
@@ -27,6 +28,11 @@ def locks(world: World) -> Iterator[tuple[str, str, dict[str, Any]]]:
             yield item["namespace"]["S"], item["phase"]["S"], json.loads(item["record"]["S"])["plan"]
 
 
+def _held(world: World) -> list[Record]:
+    held = [item for item in world.items.values() if "token" in item and item["phase"]["S"] != "free"]
+    return [Record.model_validate_json(item["record"]["S"]) for item in held]
+
+
 def database_name(environment: str, release: str | None) -> str:
     return f"xy-0146-{environment}-db" + (f"-{release}" if release else "")
 
@@ -35,6 +41,34 @@ def check_unused(world: World, instance: Instance) -> None:
     """Note a violation if anything refers to an instance that is being deleted."""
     for reason in _references(world, instance):
         world.violations.append(f"I3: {instance.identifier} ({instance.resource_id}) is deleted although {reason}")
+
+
+def check_kept(world: World, instance: Instance) -> None:
+    """Note a violation if what visitors wrote to an instance that is being deleted is nowhere else (I7)."""
+    kept = [snapshot.written for snapshot in world.snapshots.values() if snapshot.resource_id == instance.resource_id]
+    if instance.written > max(kept, default=0):
+        world.violations.append(
+            f"I7: {instance.identifier} ({instance.resource_id}) is deleted with {instance.written} rows of visitors, "
+            f"of which its final snapshot has {max(kept, default=0)}"
+        )
+
+
+def check_counted(world: World, name: str, before: str, after: str) -> None:
+    """Note a violation if a pointer gets a candidate although writes are given up that may not be (I7).
+
+    They are counted under the lock, just before; what is written after that is told afterwards, so it does not count.
+    """
+    old, new = (json.loads(text) if text.startswith("{") else {} for text in (before, after))
+    if old.get("candidate") or not new.get("candidate") or not new["active"]:
+        return
+    instance = world.instances.get(new["active"]["database"]["name"])
+    for record in _held(world):
+        if instance is None or name != record.plan.name.pointer or record.plan.target_writes != "refuse":
+            continue
+        if instance.counted is None or instance.counted[0] < record.acquired_at:
+            world.violations.append(f"I7: nobody looked, under the lock, what was written to {instance.identifier}")
+        elif instance.counted[1]:
+            world.violations.append(f"I7: {instance.counted[1]} rows are given up, which {record.plan.name} refuses")
 
 
 def _references(world: World, instance: Instance) -> Iterator[str]:

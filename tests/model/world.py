@@ -41,6 +41,10 @@ class Instance:
     tags: dict[str, str]
     storage: int
     protected: bool = False
+    written: int = 0
+    """Rows that visitors wrote to it."""
+    counted: tuple[datetime, int] | None = None
+    """When these were last counted, and how many they were."""
 
     @property
     def host(self) -> str:
@@ -69,6 +73,8 @@ class Snapshot:
     data: Data
     tags: dict[str, str]
     storage: int
+    written: int = 0
+    """Rows that visitors had written to its instance."""
 
 
 @dataclass

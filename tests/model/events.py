@@ -1,0 +1,29 @@
+"""What the machine asks for, and what may befall a run: how often each is here is how often it is drawn."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tests.model import people
+from tests.model.client import Kind
+
+ASKED: Final = (
+    *[("qa", "new")] * 5, *[("prod", "tested")] * 4, ("qa", "standing"), ("prod", "standing"), ("qa", "tested"),
+    ("dev", "origin"),
+)  # fmt: skip
+FAULTS: Final[dict[str, Kind]] = {
+    "killed before a write": "before",
+    "killed after a write": "after",
+    "a reply is lost": "lost",
+    "a call is denied": "denied",
+    "a call is throttled": "throttled",
+}
+OVERTAKERS: Final = tuple(
+    f"overtaken by {who}"
+    for who in ("its finish", "its clear", "another run", "time", "a deployment", "its recovery", "visitors")
+)
+MISFORTUNES: Final = {f"the next {what} fails": what for what in ("stack", "deployment", "task")}
+DISTURBANCES: Final = (
+    *FAULTS, *OVERTAKERS, *FAULTS, *OVERTAKERS, *MISFORTUNES, *people.DEEDS, "the run is marked failed", "the run dies",
+    "its Airflow is lost", "take the active database away",
+)  # fmt: skip
