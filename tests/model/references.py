@@ -65,7 +65,7 @@ def check_counted(world: World, name: str, before: str, after: str) -> None:
     for record in _held(world):
         if instance is None or name != record.plan.name.pointer or record.plan.target_writes != "refuse":
             continue
-        if instance.counted is None or instance.counted[0] < record.acquired_at:
+        if instance.counted is None or instance.counted[0] <= record.acquired_at:
             world.violations.append(f"I7: nobody looked, under the lock, what was written to {instance.identifier}")
         elif instance.counted[1]:
             world.violations.append(f"I7: {instance.counted[1]} rows are given up, which {record.plan.name} refuses")
