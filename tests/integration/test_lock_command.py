@@ -90,7 +90,7 @@ def test_a_lock_is_shown_and_broken_and_everything_is_as_it_was(installation: In
     expected = [
         f"  - service {QA} goes back from {QA}:",
         f"  - /snaplift/{TENANT}/qa/pointer forgets its candidate",
-        f"  - database {candidate.database} is deleted, without a final snapshot",
+        f"  - database {candidate.database} is deleted, after a final snapshot if visitors wrote to it",
         f"  - the lock of {QA} is given back",
     ]
     announced = [line for line in said if line.startswith("  - ")]
@@ -129,7 +129,7 @@ def test_what_could_not_be_put_back_is_said_with_what_is_left_and_it_ends_with_1
     failed = run(config, "break", QA, "--yes")
     assert failed.exit_code == 1
     assert f"instance {candidate.database} is protected from deletion" in failed.stderr
-    assert f"database {candidate.database} is deleted, without a final snapshot" in failed.stderr
+    assert f"database {candidate.database} is deleted, after a final snapshot if visitors wrote to it" in failed.stderr
     assert candidate.database in installation.standing("qa").databases
     rds.modify_db_instance(DBInstanceIdentifier=candidate.database, DeletionProtection=False)
     assert run(config, "break", QA, "--yes").exit_code == 0

@@ -12,7 +12,7 @@ from snaplift.promotion.lock import LockLost, Phase
 if TYPE_CHECKING:
     from snaplift.aws.hooks.dynamodb import LockHook
 
-READS: Final = re.compile(r"(Describe|List|Get|BatchGet|Lookup|Search|Scan|Query)[A-Z].*")
+READS: Final = re.compile(r"(Describe|List|Get|BatchGet|Lookup|Search|Scan|Query)([A-Z].*)?")
 """AWS's operations that change nothing; any other is taken for one that does."""
 
 

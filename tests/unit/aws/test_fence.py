@@ -56,6 +56,7 @@ def test_a_write_passes_while_the_lock_is_ours_in_our_phase() -> None:
         ("ssm", "GetParameter"),
         ("secretsmanager", "GetSecretValue"),
         ("ecr", "BatchGetImage"),
+        ("dynamodb", "Scan"),
     ],
 )
 def test_a_read_asks_for_no_lock(service: str, operation: str) -> None:

@@ -79,4 +79,4 @@ def _pointer(promotion: Promotion) -> str | None:
 def _database(promotion: Promotion) -> str | None:
     if not has_database(promotion):
         return None
-    return f"database {promotion.plan.database} is deleted, without a final snapshot"
+    return f"database {promotion.plan.database} is deleted, after a final snapshot if visitors wrote to it"
