@@ -57,9 +57,9 @@ def advance(
 
 
 def _completed(aws: Aws, plan: Plan) -> Record | None:
-    """The record by which this run made what is active now. None: nothing of it is."""
+    """The record by which this run, with this plan, made what is active now. None: nothing of it is."""
     lock = aws.locks.find(plan.place.lock_table, str(plan.name))
-    if lock is None or lock.token != plan.run.token:
+    if lock is None or lock.token != plan.run.token or lock.record.plan.before != plan.before:
         return None
     pointer, _ = aws.pointers.read(plan.name.pointer)
     return lock.record if is_of(pointer.active, lock.record.plan) else None
