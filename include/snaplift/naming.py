@@ -96,6 +96,11 @@ class Tenant:
     def provision_dag_id(self) -> str:
         return f"{self}.provision"
 
+    @property
+    def asset_alias(self) -> str:
+        """Airflow's name for the data of all its environments, of which one run changes one."""
+        return str(self)
+
 
 @dataclass(frozen=True, order=True)
 class Release:
@@ -211,6 +216,11 @@ class Namespace:
     def pointer(self) -> str:
         """The SSM parameter that says what is active."""
         return f"{self.parameter_prefix}pointer"
+
+    @property
+    def asset(self) -> str:
+        """The URI by which Airflow knows the data that are active in it."""
+        return f"snaplift://{self.path}"
 
     @property
     def log_group(self) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
+from urllib.parse import quote
 
 import httpx
 
@@ -213,6 +214,13 @@ class Airflow:
         :raises AirflowError: it has not
         """
         return self._ask("GET", f"{run.path}/taskInstances/{task_id}/xcomEntries/{key}?deserialize=true")["value"]
+
+    def asset_events(self, uri: str) -> list[dict[str, Any]]:
+        """What was said of an asset, the first at the front; nothing: there is no such asset."""
+        assets = self._ask("GET", f"/assets?uri_pattern={quote(uri)}&limit=100")["assets"]
+        found = [one["id"] for one in assets if one["uri"] == uri]
+        events = [self._ask("GET", f"/assets/events?asset_id={one}&order_by=timestamp") for one in found]
+        return [event for answer in events for event in answer["asset_events"]]
 
     def log(self, run: Run, task: Task) -> list[dict[str, Any]]:
         """The entries of the log of a task's last attempt."""

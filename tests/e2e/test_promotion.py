@@ -123,6 +123,21 @@ def test_prod_gets_what_was_tested_in_qa(
     assert tenant.site("prod").posts() == POSTS
 
 
+def test_airflows_assets_say_which_data_run_where_and_how_they_got_there(
+    tenant: TenantUnderTest, promoted: Promoted, promoted_to_prod: Followed
+) -> None:
+    airflow = tenant.installation.airflow
+    told = {name: airflow.asset_events(tenant.site(name).namespace.asset) for name in ("dev", "qa", "prod")}
+    sources = {name: [event["extra"]["source"] for event in events] for name, events in told.items()}
+    assert sources == {"dev": [None], "qa": ["xy-0146-dev"], "prod": ["xy-0146-qa"]}
+    [qa], [prod] = told["qa"], told["prod"]
+    active = tenant.site("prod").pointer().active
+    assert active is not None
+    assert (qa["source_run_id"], prod["source_run_id"]) == (promoted.run.run.run_id, promoted_to_prod.run.run_id)
+    assert {qa["extra"]["release"], prod["extra"]["release"]} == {active.release}
+    assert qa["extra"]["build"] == prod["extra"]["build"]
+
+
 def test_afterwards_every_pointer_is_true_and_nothing_is_left_over(
     tenant: TenantUnderTest, promoted_to_prod: Followed
 ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from airflow.providers.standard.operators.empty import EmptyOperator
-from airflow.sdk import DAG, BaseOperator, TaskGroup
+from airflow.sdk import DAG, AssetAlias, BaseOperator, TaskGroup
 from airflow.sdk.definitions.param import Param
 
 from snaplift import naming
@@ -73,10 +73,19 @@ def add_steps(lock: BaseOperator, groups: dict[str, tuple[str, ...]], given: dic
     for group, names in groups.items():
         with TaskGroup(group, prefix_group_id=False):
             for name in names:
-                step = StepOperator(task_id=name, **given)
+                step = StepOperator(task_id=name, **_assets(name, given["tenant"]), **given)
                 (steps[-1] if steps else lock) >> step
                 steps.append(step)
     return steps
+
+
+def _assets(step: str, tenant: str) -> dict[str, Any]:
+    """What Airflow's asset graph draws: a promotion takes the tenant's data and makes them active somewhere.
+
+    Only the run knows in which environment: an alias stands for all of them, and the run adds the one.
+    """
+    kind = {"snapshot": "inlets", "activate": "outlets"}.get(step)
+    return {kind: [AssetAlias(naming.Tenant.parse(tenant).asset_alias)]} if kind else {}
 
 
 def add_finish(begin: BaseOperator, lock: BaseOperator, steps: list[BaseOperator], given: dict[str, Any]) -> None:

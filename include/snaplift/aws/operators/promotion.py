@@ -157,7 +157,21 @@ class StepOperator(TenantOperator):
         promotion = resume(self.platforms(), self.namespace(context), self.run_of(context))
         self.plan = promotion.plan
         outcome: Wait | Done = module.advance(promotion)
+        if self.outlets and not isinstance(outcome, Wait):
+            self._tell_assets(context, promotion.plan)
         return outcome
+
+    def _tell_assets(self, context: Context, plan: Plan) -> None:
+        """Say which data have become active, of the environment at hand alone. It never fails a task."""
+        from airflow.sdk import Asset
+
+        from snaplift.promotion.lineage import event
+
+        try:
+            for alias in self.outlets:
+                context["outlet_events"][alias].add(Asset(name=str(plan.name), uri=plan.name.asset), extra=event(plan))
+        except Exception as error:
+            self.log.warning("Airflow's assets were not told of release %s: %s", plan.release, error)
 
     def on_failure(self, context: Context, error: Exception) -> None:
         self.note(context, error)

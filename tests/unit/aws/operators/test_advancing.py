@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
-from airflow.sdk import DAG
+from airflow.sdk import DAG, Asset, AssetAlias
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, TaskDeferred
 
 from snaplift.aws.errors import StepFailed
@@ -15,11 +16,14 @@ from snaplift.aws.operators.base import AdvancingOperator
 from snaplift.aws.operators.promotion import StepOperator
 from snaplift.aws.steps.promotion import Done, HeldLock
 from snaplift.aws.triggers.wait import WaitTrigger
+from snaplift.pipelines.promote import promote_dag
 from snaplift.promotion.deployment import NotConfirmed
 from snaplift.promotion.plan import Place
 from snaplift.promotion.run import Run
 from snaplift.promotion.wait import Wait
 from tests.unit.aws.conftest import client_error
+from tests.unit.promotion import examples
+from tests.unit.stacks.examples import TENANT
 
 WAIT = Wait(connection="", region="eu-central-1", kind="stack", name="stack/1", done=("CREATE_COMPLETE",), timeout=5400)
 DONE = Done({"stack": "stack/1"})
@@ -170,3 +174,51 @@ def test_a_reason_that_cannot_be_noted_does_not_hide_the_failure(monkeypatch: py
 
     with step(monkeypatch, [], unreachable) as operator:
         operator.on_failure(CONTEXT, StepFailed("check 2 gave 0"))
+
+
+# -- assets ----------------------------------------------------------------------------------------------------
+
+
+class Told:
+    """What Airflow's assets are told, by alias."""
+
+    def __init__(self) -> None:
+        self.events: list[tuple[str, dict[str, Any]]] = []
+
+    def __getitem__(self, alias: AssetAlias) -> Told:
+        assert alias.name == "xy-0146"
+        return self
+
+    def add(self, asset: Asset, extra: dict[str, Any]) -> None:
+        self.events.append((asset.uri, extra))
+
+
+def activate(monkeypatch: pytest.MonkeyPatch, outcome: Outcome, context: dict[str, Any]) -> Any:
+    plan = examples.decided()
+    monkeypatch.setattr("snaplift.aws.steps.promotion.resume", lambda *_: SimpleNamespace(plan=plan))
+    monkeypatch.setattr("snaplift.aws.steps.activate.advance", lambda _: outcome)
+    monkeypatch.setattr(StepOperator, "platforms", lambda _: None)
+    monkeypatch.setattr(StepOperator, "run_of", lambda *_: None)
+    operator = promote_dag("xy-0146", TENANT, "/config").get_task("activate")
+    given: Any = {"params": {"environment": "qa"}, **context}
+    return cast("StepOperator", operator).advance(given)
+
+
+def test_the_asset_of_the_environment_at_hand_alone_is_told_what_became_active(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told = Told()
+    activate(monkeypatch, Done({}), {"outlet_events": told})
+    [(uri, extra)] = told.events
+    assert uri == "snaplift://xy-0146/qa"
+    assert (extra["release"], extra["source"]) == (examples.NEW, "xy-0146-dev")
+
+
+def test_no_asset_is_told_while_the_step_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = Told()
+    activate(monkeypatch, WAIT, {"outlet_events": told})
+    assert told.events == []
+
+
+def test_assets_that_cannot_be_told_fail_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert activate(monkeypatch, Done({"pointer": "p"}), {}) == Done({"pointer": "p"})
