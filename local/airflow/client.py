@@ -217,7 +217,8 @@ class Airflow:
 
     def asset_events(self, uri: str) -> list[dict[str, Any]]:
         """What was said of an asset, the first at the front; nothing: there is no such asset."""
-        assets = self._ask("GET", f"/assets?uri_pattern={quote(uri)}&limit=100")["assets"]
+        # Airflow calls a new one active a minute later.
+        assets = self._ask("GET", f"/assets?uri_pattern={quote(uri)}&only_active=false")["assets"]
         found = [one["id"] for one in assets if one["uri"] == uri]
         events = [self._ask("GET", f"/assets/events?asset_id={one}&order_by=timestamp") for one in found]
         return [event for answer in events for event in answer["asset_events"]]
