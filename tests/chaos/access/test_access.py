@@ -40,6 +40,7 @@ def test_s09_a_good_promotion(ground: Ground) -> None:
     announced = told(driver.results["deploy"].result.get("discarded"))
     assert 0 < announced <= told(driver.results["activate"].result["discarded"]) == len(visit.gone)
     kept = ground.ids_in_snapshot(driver.results["retire"].result["final_snapshot"])
+    ground.announced(visit, kept)
     assert {write.id for write in visit.gone} <= kept
 
 
@@ -85,7 +86,9 @@ def test_s41_one_that_is_stopped_when_it_serves_already(ground: Ground, last: st
     kept = re.search(r"meanwhile is in snapshot (\S+)\. ", visit.outcome)
     assert (kept is not None) == bool(visit.gone)
     if kept is not None:
-        assert {write.id for write in visit.gone} <= ground.ids_in_snapshot(kept[1])
+        held = ground.ids_in_snapshot(kept[1])
+        ground.announced(visit, held)
+        assert {write.id for write in visit.gone} <= held
 
 
 def stopped(ground: Ground, last: str) -> Visit:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Final
@@ -11,6 +11,7 @@ import pymysql
 from local.load import Load, Request, Snapshot, Write, new_record, read_ids
 
 from snaplift.config.tenant import Tenant
+from tests.chaos.access.tally import Tally
 from tests.support.driving import Driver
 from tests.support.installation import TENANT, Installation, tenant
 from tests.support.requests import eventually
@@ -63,17 +64,23 @@ def visited_tenant(target_writes: str = "allow", **changes: Any) -> Tenant:
 class Ground:
     """The environment that is visited."""
 
-    def __init__(self, installation: Installation, tell: Callable[[str], None]) -> None:
+    def __init__(
+        self, installation: Installation, tell: Callable[[str], None], record: Callable[[str, object], None]
+    ) -> None:
         self.installation = installation
         self._tell = tell
+        self._record = record
         self._load: Load | None = None
 
     def driver(self, target_writes: str = "allow", **changes: Any) -> Driver:
         """Another run of a promotion to the environment."""
         return self.installation.driver(ENVIRONMENT, visited_tenant(target_writes, **changes))
 
-    def visit(self, what: str, act: Callable[[], Any]) -> Visit:
-        """Do something while visitors come, and print what they saw."""
+    def visit(self, what: str, act: Callable[[], Any], *, promised: bool = True) -> Visit:
+        """Do something while visitors come, and print what they saw.
+
+        :param promised: that nobody is turned away; otherwise it is not among the totals.
+        """
         asked = [Request("/"), new_record("/")]
         with (
             Load(self._site(CONTROL), asked, rate=CONTROL_RATE, max_waiting=WAITING) as control,
@@ -92,7 +99,23 @@ class Ground:
             max(control.snapshot().longest_gap, control.ledger.longest_gap()),
         )
         self._print(what, visit)
+        if promised:
+            self._count(visit)
         return visit
+
+    def announced(self, visit: Visit, kept: Iterable[str]) -> None:
+        """Count what a visit lost as told of: where it is kept was said, and it is there.
+
+        :param kept: ids of the writes there.
+        """
+        told = {write.id for write in visit.gone} & set(kept)
+        Tally(lost_unannounced=-len(told)).record(self._record)
+
+    def _count(self, visit: Visit) -> None:
+        seen = visit.seen
+        Tally(seen.requests, seen.failed, visit.longest_gap, len(visit.acknowledged), len(visit.gone)).record(
+            self._record
+        )
 
     def _print(self, what: str, visit: Visit) -> None:
         self._tell(
