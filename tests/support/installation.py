@@ -29,14 +29,25 @@ ACCOUNT: Final = "000000000000"
 TENANT: Final = "xy-0146"
 ENVIRONMENTS: Final = ("dev", "qa", "prod", "bare")
 """bare: for a first promotion that fails."""
-BUILDS: Final = ("stable", "next", "sick", "crash")
-"""Tags of the image: two good builds, one that never becomes healthy, one that ends at once."""
+BUILDS: Final = ("stable", "next", "sick", "tiring", "breaking", "crash")
+"""Tags of the image: two good builds; one that never becomes healthy; two that are healthy until they have served some
+visitors, of which one goes on to answer these well and one does not; one that ends at once."""
 
 _PROGRAM: Final = """\
 import http.server, json, os, pathlib, signal, sys, threading, time
 import pymysql
 
 BUILD = pathlib.Path("build").read_text()
+WORN_AFTER = 5
+served = 0
+
+
+def is_worn():
+    return BUILD in ("tiring", "breaking") and served >= WORN_AFTER or os.path.exists(os.environ.get("SICK", "/none"))
+
+
+def is_broken():
+    return BUILD == "breaking" and is_worn()
 
 
 def ask(sql, *values):
@@ -60,16 +71,23 @@ if BUILD == "crash":
 
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
+        global served
         body, status = b"", 200
         if self.path == "/healthz":
-            status = 503 if BUILD == "sick" else 200
+            status = 503 if BUILD == "sick" or is_worn() else 200
+        elif is_broken():
+            status = 500
         else:
+            served += 1
             notes = ask(["SELECT COUNT(*) FROM notes"])[0][0]
             body = f"{os.environ['SITE_URL']} {BUILD} {notes} notes".encode()
         self.answer(status, body)
 
     def do_POST(self):
         given = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if is_broken():
+            self.answer(500, b"")
+            return
         time.sleep(float(given.get("seconds", 0)))
         ask(["INSERT INTO notes VALUES (%s)"], given["title"])
         self.answer(201, b"")
