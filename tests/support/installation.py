@@ -217,20 +217,20 @@ class Installation:
     # -- databases ---------------------------------------------------------------------------------------------
 
     def pointer(self, environment: str) -> tuple[Pointer, int]:
-        name = f"/snaplift/{TENANT}/{environment}/pointer"
+        name = f"/snaplift/{self.tenant.tenant}/{environment}/pointer"
         found = self.client("ssm").get_parameter(Name=name)["Parameter"]
         return Pointer.parse(found["Value"], name), found["Version"]
 
     def touch_pointer(self, environment: str) -> None:
         """Write a pointer again as it is, as somebody else."""
-        name, (pointer, _) = f"/snaplift/{TENANT}/{environment}/pointer", self.pointer(environment)
+        name, (pointer, _) = f"/snaplift/{self.tenant.tenant}/{environment}/pointer", self.pointer(environment)
         self.client("ssm").put_parameter(Name=name, Value=pointer.format(), Type="String", Overwrite=True)
 
     def lose_lock(self, environment: str) -> None:
         """Free an environment's lock, as if its run had never been."""
         self.client("dynamodb").update_item(
             TableName=f"{self.cluster(environment)}-locks",
-            Key={"namespace": {"S": f"{TENANT}-{environment}"}},
+            Key={"namespace": {"S": f"{self.tenant.tenant}-{environment}"}},
             UpdateExpression="SET #phase = :free",
             ExpressionAttributeNames={"#phase": "phase"},
             ExpressionAttributeValues={":free": {"S": "free"}},
@@ -253,7 +253,7 @@ class Installation:
                 port=found["Endpoint"]["Port"],
                 user=account["username"],
                 password=account["password"],
-                database="notes",
+                database=self.tenant.database.name,
                 connect_timeout=5,
             ) as connection,
             connection.cursor() as cursor,
@@ -265,12 +265,14 @@ class Installation:
 
     def instances(self, environment: str) -> list[Any]:
         found = self.client("rds").describe_db_instances()["DBInstances"]
-        return [each for each in found if each["DBInstanceIdentifier"].startswith(f"{TENANT}-{environment}-db")]
+        return [
+            each for each in found if each["DBInstanceIdentifier"].startswith(f"{self.tenant.tenant}-{environment}-db")
+        ]
 
     def tasks(self, environment: str) -> list[Any]:
         """Tasks of the environment's family that have not stopped."""
         ecs, cluster = self.client("ecs"), self.cluster(environment)
-        arns = ecs.list_tasks(cluster=cluster, family=f"{TENANT}-{environment}")["taskArns"]
+        arns = ecs.list_tasks(cluster=cluster, family=f"{self.tenant.tenant}-{environment}")["taskArns"]
         found = ecs.describe_tasks(cluster=cluster, tasks=arns)["tasks"] if arns else []
         return [each for each in found if each["lastStatus"] != "STOPPED"]
 
@@ -295,7 +297,7 @@ class Installation:
         )
 
     def _service(self, environment: str) -> tuple[str, int, int] | None:
-        name = f"{TENANT}-{environment}"
+        name = f"{self.tenant.tenant}-{environment}"
         found = self.client("ecs").describe_services(cluster=self.cluster(environment), services=[name])["services"]
         if not found or found[0]["status"] == "INACTIVE":
             return None
@@ -308,18 +310,19 @@ class Installation:
             sorted(
                 f"{each['StackName']} {each['StackStatus']}"
                 for each in found
-                if each["StackName"].startswith(f"{TENANT}-{environment}") and each["StackStatus"] != "DELETE_COMPLETE"
+                if each["StackName"].startswith(f"{self.tenant.tenant}-{environment}")
+                and each["StackStatus"] != "DELETE_COMPLETE"
             )
         )
 
     def _secrets(self, environment: str) -> Iterator[str]:
         for page in self.client("secretsmanager").get_paginator("list_secrets").paginate():
             for each in page["SecretList"]:
-                if each["Name"].startswith(f"snaplift/{TENANT}/{environment}/"):
+                if each["Name"].startswith(f"snaplift/{self.tenant.tenant}/{environment}/"):
                     yield each["Name"]
 
     def lock_phase(self, environment: str) -> str | None:
-        key = {"namespace": {"S": f"{TENANT}-{environment}"}}
+        key = {"namespace": {"S": f"{self.tenant.tenant}-{environment}"}}
         item = self.client("dynamodb").get_item(TableName=f"{self.cluster(environment)}-locks", Key=key).get("Item")
         return str(item["phase"]["S"]) if item else None
 
@@ -336,7 +339,7 @@ class Installation:
         listener = self.platforms.platforms[self.cluster(environment)].listener
         connection = http.client.HTTPConnection("127.0.0.1", listener.port, timeout=10)
         try:
-            host = f"{TENANT}-{environment}.localhost:{listener.port}"
+            host = f"{self.tenant.tenant}-{environment}.localhost:{listener.port}"
             connection.request(method, "/", body, headers={"Host": host})
             found = connection.getresponse()
             return found.status, found.read().decode()
@@ -352,13 +355,21 @@ def provisioned(
     for build in BUILDS:
         _push(laptop, folder / build, build)
     made = Installation(laptop, _platforms(), of or tenant())
-    run = Run(installation=made.platforms.installation, dag_id="provision", run_id="first")
     for name in made.platforms.platforms:
-        drive(lambda name=name: provision.provision_platform(made.platforms, name, run))  # type: ignore[misc]
-    for name in environments:
-        drive(lambda name=name: provision.provision_namespace(made.platforms, made.tenant, name, run))  # type: ignore[misc]
-    made.driver("dev").promote("origin", steps=PROVISION)
+        drive(lambda name=name: provision.provision_platform(made.platforms, name, _first(made)))  # type: ignore[misc]
+    provision_tenant(made, environments)
     yield made
+
+
+def provision_tenant(made: Installation, environments: Sequence[str]) -> None:
+    """Make the tenant's namespaces on platforms that stand, and dev's database and service."""
+    for name in environments:
+        drive(lambda name=name: provision.provision_namespace(made.platforms, made.tenant, name, _first(made)))  # type: ignore[misc]
+    made.driver("dev").promote("origin", steps=PROVISION)
+
+
+def _first(made: Installation) -> Run:
+    return Run(installation=made.platforms.installation, dag_id="provision", run_id="first")
 
 
 def _push(laptop: Laptop, folder: Path, build: str) -> None:
