@@ -293,6 +293,52 @@ def test_s33_two_releases_of_one_second_have_two_names(installation: Installatio
         installation.client("rds").delete_db_snapshot(DBSnapshotIdentifier=f"{TENANT}-dev-snapshot-{name}")
 
 
+@pytest.fixture
+def shared(installation: Installation, way: Way) -> tuple[Driver, Driver]:
+    """Promotions of two environments that took their locks in the same second, before either began its snapshot."""
+    moment = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=5)
+    qa, bare = installation.driver("qa"), installation.driver("bare")
+    for driver in (qa, bare):
+        lock.advance(driver.plan("new"), lambda: moment)
+    releases = {resume(each.platforms, each.namespace, each.run).plan.release for each in (qa, bare)}
+    assert len(releases) == 1
+    return qa, bare
+
+
+def test_s33_two_environments_promoted_in_the_same_second_get_one_release(
+    installation: Installation, shared: tuple[Driver, Driver]
+) -> None:
+    before = counts(installation)["snapshots"]
+    first, second = shared
+    for driver in shared:
+        driver.step("snapshot")
+    assert second.results["snapshot"] == first.results["snapshot"]
+    assert counts(installation)["snapshots"] == before + 1
+    with pytest.raises(Aborted):  # the one that took the snapshot: the other goes on with it
+        first.finish()
+    second.step("database")
+    second.step("credentials")
+    with pytest.raises(Aborted):
+        second.finish()
+    assert counts(installation)["snapshots"] == before + 1
+    assert installation.standing("bare").databases == {}
+
+
+def test_s45_one_that_only_found_its_releases_snapshot_is_undone_without_it(
+    installation: Installation, shared: tuple[Driver, Driver]
+) -> None:
+    first, second = shared
+    for driver in shared:
+        driver.step("snapshot")
+    with pytest.raises(Aborted):
+        second.finish()
+    first.step("database")
+    with pytest.raises(Aborted):
+        first.finish()
+    assert not installation.standing("qa").locked
+    assert not installation.standing("bare").locked
+
+
 def test_s17_a_lease_is_renewed_at_each_step(installation: Installation, way: Way) -> None:
     driver = installation.driver("bare")
     begin(driver)

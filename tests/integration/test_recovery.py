@@ -25,6 +25,8 @@ from tests.support.installation import TENANT, Installation, tenant
 from tests.support.racing import race
 
 QA = f"{TENANT}-qa"
+RACES = 50
+"""How often two promotions of one namespace are started at the same instant."""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -410,5 +412,5 @@ def test_s16_an_environment_that_does_not_wait_says_at_once_who_has_it(installat
 
 def test_s16_of_two_that_start_at_the_same_instant_exactly_one_wins_every_time(installation: Installation) -> None:
     plans = [installation.driver("qa").plan("new").model_dump_json(by_alias=True) for _ in range(2)]
-    rounds = race(plans, rounds=20)
-    assert [sorted(outcomes) for outcomes in rounds] == [["held", "won"]] * 20
+    rounds = race(plans, RACES)
+    assert [sorted(outcomes) for outcomes in rounds] == [["held", "won"]] * RACES

@@ -94,6 +94,22 @@ def test_a_task_that_becomes_unhealthy_is_replaced(site: Site, tmp_path: Any) ->
     assert stopped["stopCode"] == "ServiceSchedulerInitiated"
 
 
+def test_one_that_becomes_unhealthy_serves_until_another_is_healthy(site: Site, tmp_path: Any) -> None:
+    """With room for a replacement it is started first, and a group without a healthy target fails open."""
+    sick = tmp_path / "sick"
+    definition = site.register(environment={"SICK": str(sick)})
+    site.serve(definition)
+    site.until_deployed(definition)
+    first = _arns(site)
+    with site.load() as load:
+        sick.touch()
+        eventually(lambda: site.health().count("unhealthy") >= 2, "both are unhealthy")
+        sick.unlink()
+        eventually(lambda: _arns(site).isdisjoint(first), "both are replaced")
+        eventually(lambda: site.health() == ["healthy", "healthy"], "the others are healthy")
+    assert load.failures == []
+
+
 def test_a_grace_period_puts_unhealthy_checks_off(site: Site) -> None:
     site.serve(site.register(environment={"MODE": "sick"}), desiredCount=1, healthCheckGracePeriodSeconds=3600)
     eventually(lambda: site.health() == ["unhealthy"], "its target is unhealthy")

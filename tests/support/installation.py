@@ -29,14 +29,25 @@ ACCOUNT: Final = "000000000000"
 TENANT: Final = "xy-0146"
 ENVIRONMENTS: Final = ("dev", "qa", "prod", "bare")
 """bare: for a first promotion that fails."""
-BUILDS: Final = ("stable", "next", "sick", "crash")
-"""Tags of the image: two good builds, one that never becomes healthy, one that ends at once."""
+BUILDS: Final = ("stable", "next", "sick", "tiring", "breaking", "crash")
+"""Tags of the image: two good builds; one that never becomes healthy; two that are healthy until they have served some
+visitors, of which one goes on to answer these well and one does not; one that ends at once."""
 
 _PROGRAM: Final = """\
 import http.server, json, os, pathlib, signal, sys, threading, time
 import pymysql
 
 BUILD = pathlib.Path("build").read_text()
+WORN_AFTER = 5
+served = 0
+
+
+def is_worn():
+    return BUILD in ("tiring", "breaking") and served >= WORN_AFTER or os.path.exists(os.environ.get("SICK", "/none"))
+
+
+def is_broken():
+    return BUILD == "breaking" and is_worn()
 
 
 def ask(sql, *values):
@@ -60,16 +71,23 @@ if BUILD == "crash":
 
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
+        global served
         body, status = b"", 200
         if self.path == "/healthz":
-            status = 503 if BUILD == "sick" else 200
+            status = 503 if BUILD == "sick" or is_worn() else 200
+        elif is_broken():
+            status = 500
         else:
+            served += 1
             notes = ask(["SELECT COUNT(*) FROM notes"])[0][0]
             body = f"{os.environ['SITE_URL']} {BUILD} {notes} notes".encode()
         self.answer(status, body)
 
     def do_POST(self):
         given = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if is_broken():
+            self.answer(500, b"")
+            return
         time.sleep(float(given.get("seconds", 0)))
         ask(["INSERT INTO notes VALUES (%s)"], given["title"])
         self.answer(201, b"")
@@ -199,20 +217,20 @@ class Installation:
     # -- databases ---------------------------------------------------------------------------------------------
 
     def pointer(self, environment: str) -> tuple[Pointer, int]:
-        name = f"/snaplift/{TENANT}/{environment}/pointer"
+        name = f"/snaplift/{self.tenant.tenant}/{environment}/pointer"
         found = self.client("ssm").get_parameter(Name=name)["Parameter"]
         return Pointer.parse(found["Value"], name), found["Version"]
 
     def touch_pointer(self, environment: str) -> None:
         """Write a pointer again as it is, as somebody else."""
-        name, (pointer, _) = f"/snaplift/{TENANT}/{environment}/pointer", self.pointer(environment)
+        name, (pointer, _) = f"/snaplift/{self.tenant.tenant}/{environment}/pointer", self.pointer(environment)
         self.client("ssm").put_parameter(Name=name, Value=pointer.format(), Type="String", Overwrite=True)
 
     def lose_lock(self, environment: str) -> None:
         """Free an environment's lock, as if its run had never been."""
         self.client("dynamodb").update_item(
             TableName=f"{self.cluster(environment)}-locks",
-            Key={"namespace": {"S": f"{TENANT}-{environment}"}},
+            Key={"namespace": {"S": f"{self.tenant.tenant}-{environment}"}},
             UpdateExpression="SET #phase = :free",
             ExpressionAttributeNames={"#phase": "phase"},
             ExpressionAttributeValues={":free": {"S": "free"}},
@@ -235,7 +253,7 @@ class Installation:
                 port=found["Endpoint"]["Port"],
                 user=account["username"],
                 password=account["password"],
-                database="notes",
+                database=self.tenant.database.name,
                 connect_timeout=5,
             ) as connection,
             connection.cursor() as cursor,
@@ -247,12 +265,14 @@ class Installation:
 
     def instances(self, environment: str) -> list[Any]:
         found = self.client("rds").describe_db_instances()["DBInstances"]
-        return [each for each in found if each["DBInstanceIdentifier"].startswith(f"{TENANT}-{environment}-db")]
+        return [
+            each for each in found if each["DBInstanceIdentifier"].startswith(f"{self.tenant.tenant}-{environment}-db")
+        ]
 
     def tasks(self, environment: str) -> list[Any]:
         """Tasks of the environment's family that have not stopped."""
         ecs, cluster = self.client("ecs"), self.cluster(environment)
-        arns = ecs.list_tasks(cluster=cluster, family=f"{TENANT}-{environment}")["taskArns"]
+        arns = ecs.list_tasks(cluster=cluster, family=f"{self.tenant.tenant}-{environment}")["taskArns"]
         found = ecs.describe_tasks(cluster=cluster, tasks=arns)["tasks"] if arns else []
         return [each for each in found if each["lastStatus"] != "STOPPED"]
 
@@ -277,7 +297,7 @@ class Installation:
         )
 
     def _service(self, environment: str) -> tuple[str, int, int] | None:
-        name = f"{TENANT}-{environment}"
+        name = f"{self.tenant.tenant}-{environment}"
         found = self.client("ecs").describe_services(cluster=self.cluster(environment), services=[name])["services"]
         if not found or found[0]["status"] == "INACTIVE":
             return None
@@ -290,18 +310,19 @@ class Installation:
             sorted(
                 f"{each['StackName']} {each['StackStatus']}"
                 for each in found
-                if each["StackName"].startswith(f"{TENANT}-{environment}") and each["StackStatus"] != "DELETE_COMPLETE"
+                if each["StackName"].startswith(f"{self.tenant.tenant}-{environment}")
+                and each["StackStatus"] != "DELETE_COMPLETE"
             )
         )
 
     def _secrets(self, environment: str) -> Iterator[str]:
         for page in self.client("secretsmanager").get_paginator("list_secrets").paginate():
             for each in page["SecretList"]:
-                if each["Name"].startswith(f"snaplift/{TENANT}/{environment}/"):
+                if each["Name"].startswith(f"snaplift/{self.tenant.tenant}/{environment}/"):
                     yield each["Name"]
 
     def lock_phase(self, environment: str) -> str | None:
-        key = {"namespace": {"S": f"{TENANT}-{environment}"}}
+        key = {"namespace": {"S": f"{self.tenant.tenant}-{environment}"}}
         item = self.client("dynamodb").get_item(TableName=f"{self.cluster(environment)}-locks", Key=key).get("Item")
         return str(item["phase"]["S"]) if item else None
 
@@ -318,7 +339,7 @@ class Installation:
         listener = self.platforms.platforms[self.cluster(environment)].listener
         connection = http.client.HTTPConnection("127.0.0.1", listener.port, timeout=10)
         try:
-            host = f"{TENANT}-{environment}.localhost:{listener.port}"
+            host = f"{self.tenant.tenant}-{environment}.localhost:{listener.port}"
             connection.request(method, "/", body, headers={"Host": host})
             found = connection.getresponse()
             return found.status, found.read().decode()
@@ -334,13 +355,21 @@ def provisioned(
     for build in BUILDS:
         _push(laptop, folder / build, build)
     made = Installation(laptop, _platforms(), of or tenant())
-    run = Run(installation=made.platforms.installation, dag_id="provision", run_id="first")
     for name in made.platforms.platforms:
-        drive(lambda name=name: provision.provision_platform(made.platforms, name, run))  # type: ignore[misc]
-    for name in environments:
-        drive(lambda name=name: provision.provision_namespace(made.platforms, made.tenant, name, run))  # type: ignore[misc]
-    made.driver("dev").promote("origin", steps=PROVISION)
+        drive(lambda name=name: provision.provision_platform(made.platforms, name, _first(made)))  # type: ignore[misc]
+    provision_tenant(made, environments)
     yield made
+
+
+def provision_tenant(made: Installation, environments: Sequence[str]) -> None:
+    """Make the tenant's namespaces on platforms that stand, and dev's database and service."""
+    for name in environments:
+        drive(lambda name=name: provision.provision_namespace(made.platforms, made.tenant, name, _first(made)))  # type: ignore[misc]
+    made.driver("dev").promote("origin", steps=PROVISION)
+
+
+def _first(made: Installation) -> Run:
+    return Run(installation=made.platforms.installation, dag_id="provision", run_id="first")
 
 
 def _push(laptop: Laptop, folder: Path, build: str) -> None:

@@ -30,12 +30,12 @@ def installed(
         for name, value in laptop.environment().items():
             patch.setenv(name, value)
         patch.setenv("AWS_DEFAULT_REGION", REGION)
-        _make_sessions_cheap(patch)
+        make_sessions_cheap(patch)
         with provisioned(laptop, folder / "images", environments, of) as made:
             yield made
 
 
-def _make_sessions_cheap(patch: pytest.MonkeyPatch) -> None:
+def make_sessions_cheap(patch: pytest.MonkeyPatch) -> None:
     """Share what costs most of these tests' time.
 
     Airflow's hooks make a session for each client, with AWS's models read from disk again, and look through the whole

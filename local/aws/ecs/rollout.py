@@ -47,20 +47,28 @@ class Step:
     """Of the tasks of the deployment that is rolled out."""
     stop_old: int
     """Of all others' tasks, those that are not healthy first."""
+    stop_ill: int = 0
 
 
-def next_step(bounds: Bounds, new: Tasks, old: Tasks) -> Step:
+def next_step(bounds: Bounds, new: Tasks, old: Tasks, ill: int = 0) -> Step:
     """What brings the service nearer to ``desired`` new tasks without leaving the bounds.
 
-    Old tasks that are not healthy serve nobody, so they go at once; a healthy one goes as soon as enough
-    healthy tasks stay without it.
+    Old tasks that are not healthy yet serve nobody, so they go at once; a healthy one goes as soon as enough
+    healthy tasks stay without it. One that fell ill is replaced first where there is room for that, and goes last:
+    https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_services.html
+
+    :param ill: tasks of any deployment whose checks fail, which are neither among ``new`` nor among ``old``.
     """
     stop_new = max(0, new.live - bounds.desired)
-    room = bounds.maximum - new.live - old.live
-    start = max(0, min(bounds.desired - new.live, room))
+    missing = max(0, bounds.desired - new.live)
+    room = bounds.maximum - new.live - old.live - ill
+    start = max(0, min(missing, room))
+    stop_ill = max(0, min(ill, new.healthy + old.healthy + ill - bounds.minimum))
+    if missing and room <= 0:
+        stop_ill = max(stop_ill, min(ill, 1))
     healthy_new = min(new.healthy, bounds.desired)
     spare = max(0, min(old.healthy, healthy_new + old.healthy - bounds.minimum))
-    return Step(start, stop_new, old.live - old.healthy + spare)
+    return Step(start, stop_new, old.live - old.healthy + spare, stop_ill)
 
 
 def breaker_threshold(breaker: Mapping[str, Any], desired: int) -> int:

@@ -142,6 +142,7 @@ class Service:
         if self._is_stalled():
             sick = [task for task in self._workforce.live(self.primary) if not self._workforce.is_healthy(task)]
             self._workforce.dismiss(sick, self.primary)
+            self._workforce.give_up(self._workforce.ill)
         else:
             self._roll()
         self._complete()
@@ -220,8 +221,10 @@ class Service:
         bounds = Bounds(self.desired, configuration["minimumHealthyPercent"], configuration["maximumPercent"])
         force = self._workforce
         new, old = force.live(self.primary), force.live_of_others(self.primary)
-        step = next_step(bounds, force.counted(new), force.counted(old))
+        ill = force.ill
+        step = next_step(bounds, force.counted(new), force.counted(old), len(ill))
         force.dismiss([*new[: step.stop_new], *old[: step.stop_old]], self.primary)
+        force.give_up(ill[: step.stop_ill])
         if step.start and self._retries.allowed:
             force.add([self._launch(self, self.primary) for _ in range(step.start)], self.primary)
 

@@ -24,6 +24,8 @@ class Workforce:
         self._tell = tell
         self._tasks: dict[Task, Deployment] = {}
         self._seen_healthy: set[Task] = set()
+        self._ill: dict[Task, str] = {}
+        """Those whose checks failed, each with the reason: they are replaced, even if they recover."""
 
     def __len__(self) -> int:
         return len(self._tasks)
@@ -52,23 +54,38 @@ class Workforce:
         for task, _ in ended:
             del self._tasks[task]
             self._seen_healthy.discard(task)
+            self._ill.pop(task, None)
         return ended
 
     def take_ill(self) -> list[Deployment]:
-        """Stop the tasks whose checks fail. Returns the deployment of each."""
-        ill = [(task, reason) for task in self._tasks if task.wanted and (reason := self._illness(task))]
-        for task, reason in ill:
+        """Find the tasks whose checks fail since the last time. Returns the deployment of each."""
+        well = [task for task in self._tasks if task.wanted and task not in self._ill]
+        found = {task: reason for task in well if (reason := self._illness(task))}
+        for task, reason in found.items():
             self._tell(f"(task {task.id}) is unhealthy: {reason}")
-            task.stop("ServiceSchedulerInitiated", reason)
-        return [self._tasks[task] for task, _ in ill]
+        self._ill |= found
+        return [self._tasks[task] for task in found]
+
+    @property
+    def ill(self) -> list[Task]:
+        """The tasks, of any deployment, that are to be replaced and still run, the oldest first."""
+        return [task for task in self._ill if task.wanted]
+
+    def give_up(self, tasks: Sequence[Task]) -> None:
+        """Stop tasks that are ill."""
+        for task in tasks:
+            task.stop("ServiceSchedulerInitiated", self._ill[task])
 
     def live(self, deployment: Deployment) -> list[Task]:
-        """A deployment's tasks that are to run, the most expendable first: not healthy, then newest."""
-        return self._expendable(task for task, its in self._tasks.items() if its is deployment and task.wanted)
+        """A deployment's tasks that are to run on, the most expendable first: not healthy, then newest."""
+        return self._expendable(task for task, its in self._staying() if its is deployment)
 
     def live_of_others(self, deployment: Deployment) -> list[Task]:
-        """All other deployments' tasks that are to run, in the same order."""
-        return self._expendable(task for task, its in self._tasks.items() if its is not deployment and task.wanted)
+        """All other deployments' tasks that are to run on, in the same order."""
+        return self._expendable(task for task, its in self._staying() if its is not deployment)
+
+    def _staying(self) -> list[tuple[Task, Deployment]]:
+        return [(task, its) for task, its in self._tasks.items() if task.wanted and task not in self._ill]
 
     def counted(self, tasks: Sequence[Task]) -> Tasks:
         """How many they are, and how many of them are healthy."""

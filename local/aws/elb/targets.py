@@ -182,10 +182,9 @@ class Registry:
 def receiving(targets: Iterable[Target]) -> set[Target]:
     """Those of one group's targets that get new requests.
 
-    Those whose checks pass; where every target is unhealthy, all of them, as AWS fails open.
+    Those whose checks pass; where none does, those that are unhealthy:
+    https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-health.html (routing failover)
     """
     candidates = [target for target in targets if target.drain_until is None and is_loopback(target.key.address)]
     passing = {target for target in candidates if target.passing}
-    if not passing and all(target.health is Health.UNHEALTHY for target in candidates):
-        return set(candidates)
-    return passing
+    return passing or {target for target in candidates if target.health is Health.UNHEALTHY}

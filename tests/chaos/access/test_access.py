@@ -27,19 +27,25 @@ def assert_uninterrupted(visit: Visit) -> None:
     assert visit.longest_gap < max(LONGEST_GAP, 2 * visit.machines_gap)
 
 
-def told(words: str | None) -> int:
+def told(words: str | None, table: str) -> int:
     """How many rows of the visitors' table were said to be discarded."""
-    found = [part.split()[1] for part in (words or "").split("; ") if part.startswith("notes: ")]
+    found = [part.split()[1] for part in (words or "").split("; ") if part.startswith(f"{table}: ")]
     return int(found[0].replace(",", "")) if found else 0
 
 
 def test_s09_a_good_promotion(ground: Ground) -> None:
-    driver = ground.driver()
-    visit = ground.visit("a good promotion", lambda: driver.promote("new", "next"))
+    promoted(ground, "a good promotion")
+
+
+def promoted(ground: Ground, what: str) -> None:
+    """A promotion that goes well, and tells of every write that is not in what is active afterwards."""
+    driver, table = ground.driver(), ground.visitors.table
+    visit = ground.visit(what, lambda: driver.promote("new", "next"))
     assert_uninterrupted(visit)
-    announced = told(driver.results["deploy"].result.get("discarded"))
-    assert 0 < announced <= told(driver.results["activate"].result["discarded"]) == len(visit.gone)
+    announced = told(driver.results["deploy"].result.get("discarded"), table)
+    assert 0 < announced <= told(driver.results["activate"].result["discarded"], table) == len(visit.gone)
     kept = ground.ids_in_snapshot(driver.results["retire"].result["final_snapshot"])
+    ground.announced(visit, kept)
     assert {write.id for write in visit.gone} <= kept
 
 
@@ -79,16 +85,21 @@ def test_s41_one_that_is_stopped_before_it_is_deployed(ground: Ground, last: str
 
 @pytest.mark.parametrize("last", ["deploy", "confirm"])
 def test_s41_one_that_is_stopped_when_it_serves_already(ground: Ground, last: str) -> None:
+    kept_after(ground, stopped(ground, last))
+
+
+def kept_after(ground: Ground, visit: Visit) -> None:
     """What visitors wrote to the candidate goes with it, and is kept: the end of the run says where."""
-    visit = stopped(ground, last)
     assert_uninterrupted(visit)
     kept = re.search(r"meanwhile is in snapshot (\S+)\. ", visit.outcome)
     assert (kept is not None) == bool(visit.gone)
     if kept is not None:
-        assert {write.id for write in visit.gone} <= ground.ids_in_snapshot(kept[1])
+        held = ground.ids_in_snapshot(kept[1])
+        ground.announced(visit, held)
+        assert {write.id for write in visit.gone} <= held
 
 
-def stopped(ground: Ground, last: str) -> Visit:
+def stopped(ground: Ground, last: str, which: str = "") -> Visit:
     """A run that a person stops when a step has ended, under load."""
 
     def stop() -> str:
@@ -102,7 +113,7 @@ def stopped(ground: Ground, last: str) -> Visit:
             driver.finish()
         return str(failed.value)
 
-    return ground.visit(f"a run is stopped after {last}", stop)
+    return ground.visit(f"{which}a run is stopped after {last}", stop)
 
 
 def test_s51_one_that_may_discard_nothing_is_aborted_before_it_is_deployed(ground: Ground) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Final
@@ -11,24 +11,23 @@ import pymysql
 from local.load import Load, Request, Snapshot, Write, new_record, read_ids
 
 from snaplift.config.tenant import Tenant
+from tests.chaos.access.tally import Tally
 from tests.support.driving import Driver
-from tests.support.installation import TENANT, Installation, tenant
+from tests.support.installation import Installation, tenant
 from tests.support.requests import eventually
 
 ENVIRONMENT: Final = "qa"
-RATE: Final = 12.0
-"""Requests a second: pages, writes, and some writes that take their time."""
-SLOW: Final = Request(
+_SLOW: Final = Request(
     "/?slow", "POST", json={"title": "Slowly added {unique}", "seconds": "1.5"}, expected=frozenset({201})
 )
 """It is under way while tasks are taken out of service."""
 CONTROL: Final = "dev"
 """Nothing is promoted to it: how long its visitors wait is the machine's doing."""
-CONTROL_RATE: Final = 6.0
 WAITING: Final = 200
 """Requests that may be unanswered at a time: more than a second's."""
 SETTLED: Final = 12
 """Writes that are answered before anything happens, and after all of it."""
+_NOTES: Final = (Request("/"), new_record("/"))
 _RESTORED: Final = "looked-into"
 _PASSWORD: Final = "only-to-look-into-it"
 
@@ -49,6 +48,25 @@ class Visit:
     """The same, of a site that nothing was promoted to meanwhile."""
 
 
+@dataclass(frozen=True)
+class Visitors:
+    """What visitors ask of a site, and where what they write is."""
+
+    table: str
+    column: str
+    """Whose text ends with a write's id."""
+    asked: tuple[Request, ...]
+    """In turn: pages, and writes."""
+    rate: float
+    """Requests a second."""
+    control: tuple[Request, ...]
+    """What is asked of the site that nothing is promoted to, at half the rate."""
+
+
+NOTES: Final = Visitors("notes", "text", (*_NOTES, *_NOTES, _SLOW), 12.0, _NOTES)
+"""Pages, writes, and some writes that take their time."""
+
+
 def visited_tenant(target_writes: str = "allow", **changes: Any) -> Tenant:
     """The tenant, with sections replaced: two tasks a service, and time for a request to end."""
     service = tenant().model_dump(mode="json", by_alias=True)["service"]
@@ -63,21 +81,33 @@ def visited_tenant(target_writes: str = "allow", **changes: Any) -> Tenant:
 class Ground:
     """The environment that is visited."""
 
-    def __init__(self, installation: Installation, tell: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        installation: Installation,
+        tell: Callable[[str], None],
+        record: Callable[[str, object], None],
+        visitors: Visitors = NOTES,
+    ) -> None:
         self.installation = installation
+        self.visitors = visitors
         self._tell = tell
+        self._record = record
         self._load: Load | None = None
 
     def driver(self, target_writes: str = "allow", **changes: Any) -> Driver:
-        """Another run of a promotion to the environment."""
-        return self.installation.driver(ENVIRONMENT, visited_tenant(target_writes, **changes))
+        """Another run of a promotion to the environment; of a tenant that differs where something is given."""
+        other = visited_tenant(target_writes, **changes) if changes or target_writes != "allow" else None
+        return self.installation.driver(ENVIRONMENT, other)
 
-    def visit(self, what: str, act: Callable[[], Any]) -> Visit:
-        """Do something while visitors come, and print what they saw."""
-        asked = [Request("/"), new_record("/")]
+    def visit(self, what: str, act: Callable[[], Any], *, promised: bool = True) -> Visit:
+        """Do something while visitors come, and print what they saw.
+
+        :param promised: that nobody is turned away; otherwise it is not among the totals.
+        """
+        of = self.visitors
         with (
-            Load(self._site(CONTROL), asked, rate=CONTROL_RATE, max_waiting=WAITING) as control,
-            Load(self._site(ENVIRONMENT), [*asked, *asked, SLOW], rate=RATE, max_waiting=WAITING) as load,
+            Load(self._site(CONTROL), of.control, rate=of.rate / 2, max_waiting=WAITING) as control,
+            Load(self._site(ENVIRONMENT), of.asked, rate=of.rate, max_waiting=WAITING) as load,
         ):
             self._load = load
             self.wait_for_writes()
@@ -92,7 +122,23 @@ class Ground:
             max(control.snapshot().longest_gap, control.ledger.longest_gap()),
         )
         self._print(what, visit)
+        if promised:
+            self._count(visit)
         return visit
+
+    def announced(self, visit: Visit, kept: Iterable[str]) -> None:
+        """Count what a visit lost as told of: where it is kept was said, and it is there.
+
+        :param kept: ids of the writes there.
+        """
+        told = {write.id for write in visit.gone} & set(kept)
+        Tally(lost_unannounced=-len(told)).record(self._record)
+
+    def _count(self, visit: Visit) -> None:
+        seen = visit.seen
+        Tally(seen.requests, seen.failed, visit.longest_gap, len(visit.acknowledged), len(visit.gone)).record(
+            self._record
+        )
 
     def _print(self, what: str, visit: Visit) -> None:
         self._tell(
@@ -105,7 +151,7 @@ class Ground:
 
     def _site(self, environment: str) -> str:
         port = self.installation.platforms.platforms[self.installation.cluster(environment)].listener.port
-        return f"http://{TENANT}-{environment}.localhost:{port}"
+        return f"http://{self.installation.tenant.tenant}-{environment}.localhost:{port}"
 
     def wait_for_writes(self) -> None:
         """Return when the visitors' next few writes have been answered, well or not."""
@@ -118,7 +164,9 @@ class Ground:
 
     def ids(self) -> frozenset[str]:
         """The ids of all writes in the active database."""
-        return frozenset(row[0].split()[-1] for row in self.installation.sql(ENVIRONMENT, "SELECT text FROM notes"))
+        table, column = self.visitors.table, self.visitors.column
+        found = self.installation.sql(ENVIRONMENT, f"SELECT {column} FROM {table}")  # names of our own
+        return frozenset(row[0].split()[-1] for row in found)
 
     def ids_in_snapshot(self, name: str) -> frozenset[str]:
         """The same, of a snapshot: it is restored to look into it."""
@@ -132,9 +180,11 @@ class Ground:
                 DBInstanceIdentifier=_RESTORED, MasterUserPassword=_PASSWORD, ManageMasterUserPassword=False
             )
             [found] = rds.describe_db_instances(DBInstanceIdentifier=_RESTORED)["DBInstances"]
-            connection = eventually(lambda: _connect(found), "the restored snapshot lets one in")
+            connection = eventually(
+                lambda: _connect(found, self.installation.tenant.database.name), "the restored snapshot lets one in"
+            )
             with closing(connection), connection.cursor() as cursor:
-                return read_ids(cursor, "notes", "text")
+                return read_ids(cursor, self.visitors.table, self.visitors.column)
         finally:
             rds.delete_db_instance(DBInstanceIdentifier=_RESTORED, SkipFinalSnapshot=True)
             rds.get_waiter("db_instance_deleted").wait(
@@ -142,7 +192,7 @@ class Ground:
             )
 
 
-def _connect(instance: Any) -> Any:
+def _connect(instance: Any, database: str) -> Any:
     """A connection as the master user. None: its new password is not taken yet."""
     try:
         return pymysql.connect(
@@ -150,7 +200,7 @@ def _connect(instance: Any) -> Any:
             port=instance["Endpoint"]["Port"],
             user=instance["MasterUsername"],
             password=_PASSWORD,
-            database="notes",
+            database=database,
             connect_timeout=5,
         )
     except pymysql.err.OperationalError:

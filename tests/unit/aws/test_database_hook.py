@@ -15,7 +15,12 @@ from tests.unit.aws.conftest import Stubbed
 
 NAME, FINAL = "xy-0146-qa-db-20261123t020000z", "xy-0146-qa-final-20261123t020000z-0a1b2c3d"
 SNAPSHOT = "xy-0146-dev-snapshot-20261123t020000z"
-TAGS = {"snaplift:installation": "acme", "snaplift:run": "0a1b2c3d"}
+TAGS = {
+    "snaplift:installation": "acme",
+    "snaplift:namespace": "xy-0146-dev",
+    "snaplift:release": "20261123t020000z",
+    "snaplift:run": "0a1b2c3d",
+}
 HOUR = timedelta(hours=1)
 Hook = tuple[DatabaseHook, Stubber]
 
@@ -215,20 +220,36 @@ def test_s40_a_snapshot_whose_beginning_was_answered_to_nobody_is_this_runs(hook
     assert isinstance(ensure(databases), Wait)
 
 
-def test_s45_a_snapshot_that_somebody_else_took_just_now_is_left_alone(hook: Hook) -> None:
+def test_s33_a_release_that_another_run_began_in_the_same_second_is_this_runs_too(hook: Hook) -> None:
     databases, script = hook
     finds_no_snapshot(script)
     finds(script, name="xy-0146-dev-db")
     script.add_client_error("create_db_snapshot", "DBSnapshotAlreadyExists", http_status_code=400)
+    finds_snapshot(script, SNAPSHOT, "creating", tags={**TAGS, "snaplift:run": "ffffffff"})
+    assert isinstance(ensure(databases), Wait)
     finds_snapshot(script, SNAPSHOT, tags={**TAGS, "snaplift:run": "ffffffff"})
-    with pytest.raises(StepFailed, match="exists and is not this run's"):
+    assert isinstance(ensure(databases), FoundSnapshot)
+
+
+@pytest.mark.parametrize("run", ["0a1b2c3d", "ffffffff"])
+def test_s54_a_snapshot_of_another_incarnation_of_the_source_is_not_the_release(hook: Hook, run: str) -> None:
+    databases, script = hook
+    finds_snapshot(script, SNAPSHOT, tags={**TAGS, "snaplift:run": run}, DbiResourceId="db-EARLIER")
+    with pytest.raises(StepFailed, match=r"is not release 20261123t020000z of xy-0146-dev-db .*left alone"):
         ensure(databases)
 
 
-@pytest.mark.parametrize("tags", [{}, {**TAGS, "snaplift:run": "ffffffff"}, {**TAGS, "snaplift:installation": "other"}])
-def test_s45_a_snapshot_of_another_run_or_installation_is_left_alone(hook: Hook, tags: dict[str, str]) -> None:
+@pytest.mark.parametrize("other", ["installation", "namespace", "release"])
+def test_s45_a_snapshot_that_is_not_this_release_is_left_alone(hook: Hook, other: str) -> None:
     databases, script = hook
-    finds_snapshot(script, SNAPSHOT, tags=tags)
+    finds_snapshot(script, SNAPSHOT, tags={**TAGS, f"snaplift:{other}": "other"})
+    with pytest.raises(StepFailed, match=r"is not release 20261123t020000z of xy-0146-dev-db .*left alone"):
+        ensure(databases)
+
+
+def test_s45_a_snapshot_without_tags_is_left_alone(hook: Hook) -> None:
+    databases, script = hook
+    finds_snapshot(script, SNAPSHOT, tags={})
     with pytest.raises(StepFailed, match="left alone"):
         ensure(databases)
 

@@ -28,6 +28,21 @@ def test_old_tasks_that_are_not_healthy_go_at_once() -> None:
     assert next_step(Bounds(2), NOTHING, Tasks(2, 1)) == Step(2, 0, 1)
 
 
+def test_one_that_fell_ill_is_replaced_first_and_goes_when_enough_are_healthy() -> None:
+    assert next_step(Bounds(2), NOTHING, NOTHING, ill=2) == Step(2, 0, 0)
+    assert next_step(Bounds(2), Tasks(2, 1), NOTHING, ill=2) == Step(0, 0, 0, stop_ill=1)
+    assert next_step(Bounds(2), Tasks(2, 2), NOTHING, ill=1) == Step(0, 0, 0, stop_ill=1)
+
+
+def test_new_ones_that_fell_ill_beside_healthy_old_ones_go_at_once() -> None:
+    assert next_step(Bounds(2), NOTHING, Tasks(2, 2), ill=2) == Step(0, 0, 0, stop_ill=2)
+
+
+def test_without_room_for_a_replacement_one_that_fell_ill_goes_first() -> None:
+    assert next_step(Bounds(1), NOTHING, NOTHING, ill=2) == Step(0, 0, 0, stop_ill=1)
+    assert next_step(Bounds(2, 100, 100), NOTHING, NOTHING, ill=2) == Step(0, 0, 0, stop_ill=1)
+
+
 def test_without_room_above_old_tasks_go_first() -> None:
     tight = Bounds(1, minimum_percent=0, maximum_percent=100)
     assert next_step(tight, NOTHING, Tasks(1, 1)) == Step(0, 0, 1)

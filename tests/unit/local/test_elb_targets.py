@@ -79,10 +79,11 @@ def test_only_healthy_targets_get_requests() -> None:
     assert receiving([healthy, sick, target()]) == {healthy}
 
 
-def test_where_all_are_unhealthy_all_get_requests_and_none_while_one_is_initial() -> None:
+def test_where_none_is_healthy_the_unhealthy_get_requests_and_none_that_is_initial() -> None:
     sick = [target((0, SICK), (9, SICK)) for _ in range(2)]
     assert receiving(sick) == set(sick)
-    assert receiving([*sick, target()]) == set()
+    assert receiving([*sick, target()]) == set(sick)
+    assert receiving([target()]) == set()
 
 
 def test_what_is_drained_or_not_of_this_machine_gets_none() -> None:

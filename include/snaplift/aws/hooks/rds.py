@@ -168,10 +168,12 @@ class DatabaseHook(PlaceMixin, RdsHook):
     def ensure_snapshot(
         self, identifier: str, *, instance: str, resource_id: str, tags: dict[str, str], timeout: timedelta
     ) -> FoundSnapshot | Wait:
-        """Take a snapshot, or adopt the one of that name if it is this run's.
+        """Take a release's snapshot, or adopt the one of that name if it is that release.
 
-        :param resource_id: of the instance that is meant; a namesake is refused.
-        :raises StepFailed: the snapshot is not this run's, or failed; the instance is gone.
+        Whose run took it makes no difference: two environments that are promoted in the same second have one release.
+
+        :param resource_id: of the instance that is meant; a namesake is refused, and so is its snapshot.
+        :raises StepFailed: the snapshot is not that release, or failed; the instance is gone.
         """
         found = self.snapshot(identifier)
         if found is None:
@@ -181,8 +183,12 @@ class DatabaseHook(PlaceMixin, RdsHook):
                 # Taken by a call whose answer was lost, or by somebody else just now.
                 if code(error) != "DBSnapshotAlreadyExists" or (found := self.snapshot(identifier)) is None:
                     raise
-        if any(found.tags.get(key) != tags[key] for key in (naming.INSTALLATION_TAG, naming.RUN_TAG)):
-            raise StepFailed(f"snapshot {identifier} exists and is not this run's: it is left alone")
+        same = (naming.INSTALLATION_TAG, naming.NAMESPACE_TAG, naming.RELEASE_TAG)
+        if found.resource_id != resource_id or any(found.tags.get(key) != tags[key] for key in same):
+            raise StepFailed(
+                f"snapshot {identifier} exists and is not release {tags[naming.RELEASE_TAG]} of {instance} "
+                f"({resource_id}): it is left alone. Start another promotion, whose release has another name"
+            )
         if found.status == "available":
             return found
         if found.status == "failed":

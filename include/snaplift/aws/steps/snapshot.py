@@ -12,7 +12,7 @@ from snaplift.promotion.wait import Wait
 def advance(promotion: Promotion) -> Wait | Done:
     """Take the snapshot of a new release, or be sure of the one that stands.
 
-    :raises StepFailed: it failed, vanished, is somebody else's or not encrypted.
+    :raises StepFailed: it failed, vanished, is another database's or somebody else's, or is not encrypted.
     """
     plan = promotion.plan
     if plan.source is None or plan.source_name is None or plan.snapshot is None:
