@@ -133,8 +133,7 @@ class Ground:
     def prepare(self, scenario: Scenario) -> Standing:
         """Bring the scenario's namespace to where a run of it begins."""
         environment = scenario.environment
-        standing = self.installation.standing(environment)
-        if environment == EMPTY and standing.pointer.active is not None:
+        if environment == EMPTY and self.installation.pointer(environment)[0].active is not None:
             self.empty(environment)
         if environment != EMPTY:
             if environment == BEHIND:
@@ -175,8 +174,7 @@ class Ground:
         dag = self._dags[scenario.configuration]
         params = {"environment": scenario.environment, "release": scenario.release, "build": "", "dry_run": False}
         airflow = Airflow(dag, params, self.wire, lambda: self._in_between(scenario.environment))
-        before = self.installation.standing(scenario.environment)
-        self._served = before.answer is not None
+        self._served = self.installation.answer(scenario.environment) is not None
         self.wire.begin(points)
         try:
             played = airflow.play(f"chaos-{self._runs}", stop_after=scenario.stop_after)
