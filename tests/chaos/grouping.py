@@ -7,12 +7,12 @@ import random
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from tests.chaos.points import EVERY_READ, REFUSALS, TEARDOWN, WAIT, Fault, Point
+from tests.chaos.points import EVERY_READ, REFUSALS, WAIT, Fault, Point
 
 LONGEST_CHAIN: Final = 10
 """Refusals of one task in one run, each cleared by a person."""
 TRIES: Final = 4
-"""Points in `finish` that one run is struck at, a try each: nothing else of its scenarios is struck."""
+"""Points of one task in one run, a try each, where there are not as many runs as points anyhow."""
 
 Run = tuple[Point, ...]
 """Points of one scenario, in the order in which they are struck."""
@@ -36,9 +36,13 @@ def grouped(found: Iterable[Point], seed: int) -> list[Run]:
 
 def _of_scenario(points: Sequence[Point], chance: random.Random) -> Iterator[Run]:
     order = list(dict.fromkeys(_task(point) for point in points if point.call != EVERY_READ))
-    riders = {task: _riders([point for point in points if _task(point) == task], chance) for task in order}
     last = [point for point in points if point.fault is Fault.DENIED]
-    for end in sorted(last, key=lambda point: -order.index(_task(point))):
+    last.sort(key=lambda point: -order.index(_task(point)))
+    riders = {}
+    for number, task in enumerate(order):
+        runs = sum(order.index(_task(end)) > number for end in last)
+        riders[task] = _riders([point for point in points if _task(point) == task], runs, chance)
+    for end in last:
         yield (*_one_each(riders, order[: order.index(_task(end))]), end)
     while run := _one_each(riders, order):
         yield run
@@ -49,19 +53,22 @@ def _task(point: Point) -> str:
     return point.task.removesuffix(WAIT)
 
 
-def _riders(points: Sequence[Point], chance: random.Random) -> list[Run]:
-    """What can be struck in one task of one run."""
+def _riders(points: Sequence[Point], runs: int, chance: random.Random) -> list[Run]:
+    """What is struck in one task of one run each.
+
+    :param runs: those that there are anyhow, and that get further than the task.
+    """
     cleared = [point for point in points if point.fault is Fault.CLEARED]
     singles = [point for point in points if point.fault not in REFUSALS]
-    tries = TRIES if singles and _task(singles[0]) == TEARDOWN else 1
-    found = [*_dealt(cleared, LONGEST_CHAIN), *_dealt(singles, tries)]
+    chains = _dealt(cleared, LONGEST_CHAIN)
+    found = [*chains, *_dealt(singles, TRIES, runs - len(chains))]
     chance.shuffle(found)
     return found
 
 
-def _dealt(points: Sequence[Point], most: int) -> list[Run]:
-    """Parts of at most so many, whose points keep their order and are far from each other."""
-    hands = math.ceil(len(points) / most)
+def _dealt(points: Sequence[Point], most: int, hands: int = 0) -> list[Run]:
+    """So many parts, or more where each would have too many points, which keep their order and are far apart."""
+    hands = max(math.ceil(len(points) / most), min(len(points), hands))
     return [tuple(points[number::hands]) for number in range(hands)]
 
 
