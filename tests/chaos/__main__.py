@@ -50,7 +50,7 @@ def _parser() -> argparse.ArgumentParser:
         nargs="+",
         help="scenario/task/call/fault, as a sweep prints it; several are struck in one run",
     )
-    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--processes", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=int(os.environ.get("CHAOS_SECONDS", "1080")))
     seed = os.environ.get("CHAOS_SEED") or random.SystemRandom().randrange(10_000)
     parser.add_argument("--seed", type=int, default=int(seed))
