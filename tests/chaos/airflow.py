@@ -101,6 +101,11 @@ class Airflow:
         """Run a task again, as after a clear of it alone."""
         played.states[task_id] = self._run(cast("BaseOperator", self._dag.get_task(task_id)), played)
 
+    def xcom(self, task_id: str) -> Any:
+        """What a task has returned; None: it has not."""
+        found = self._xcoms.get((task_id, "return_value"))
+        return None if found is None else json.loads(found)
+
     def _upstream(self, task: BaseOperator, played: Played) -> str:
         states = {played.states[name] for name in task.upstream_task_ids}
         if states & {"failed", "upstream_failed"}:
@@ -108,6 +113,12 @@ class Airflow:
         return "skipped" if "skipped" in states else "success"
 
     def _run(self, task: BaseOperator, played: Played) -> str:
+        """Run a task to its end; where that is a failure that a point says a person clears, again."""
+        while (state := self._tries(task, played)) == "failed" and self._wire.is_cleared(task.task_id):
+            pass
+        return state
+
+    def _tries(self, task: BaseOperator, played: Played) -> str:
         context: Any = {
             "run_id": played.run_id,
             "dag_run": SimpleNamespace(run_after=played.asked_at),
@@ -117,6 +128,7 @@ class Airflow:
         }
         retries = task.retries or 0
         for number in range(1, retries + 2):
+            self._wire.begin_try(task.task_id)
             try:
                 self._keep(task, self._try(task, context))
             except Killed:
@@ -149,6 +161,7 @@ class Airflow:
                     return getattr(task, method)(context, **given)
             except TaskDeferred as deferred:
                 event = self._wait(task.task_id, deferred.trigger)
+                self._wire.begin_part(task.task_id)
                 method, given = deferred.method_name, {**(deferred.kwargs or {}), "event": event}
 
     def _wait(self, task_id: str, trigger: Any) -> Any:
@@ -159,6 +172,7 @@ class Airflow:
                     return asyncio.run(_first(_fast(trigger)))
             except Killed:
                 self._struck()
+                self._wire.begin_try(task_id)
 
 
 def _gives_up(task: BaseOperator, error: Exception, number: int, retries: int) -> bool:

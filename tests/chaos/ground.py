@@ -5,27 +5,51 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
+from snaplift.aws import driving
 from snaplift.aws.operators import metadata
+from snaplift.aws.steps import recover
+from snaplift.aws.steps.promotion import utc_now
 from snaplift.naming import Namespace, Tenant
 from snaplift.pipelines.promote import promote_dag
 from snaplift.promotion.pointer import Pointer
-from tests.chaos.airflow import Airflow, Played
+from snaplift.promotion.recovery import GRACE, Holder
+from snaplift.promotion.writes import Writes
+from tests.chaos.airflow import LOOK, Airflow, Played
 from tests.chaos.points import WAIT, Call, Point, points
 from tests.chaos.wire import Wire
 from tests.support.installation import REGION, TENANT, Installation, Standing, provisioned, tenant, write_configuration
 from tests.support.laptop import start_laptop
 from tests.support.requests import eventually
 
-SERVING, EMPTY = "qa", "bare"
+SERVING, EMPTY, BEHIND = "qa", "bare", "prod"
+"""A namespace that serves, one where nothing is active, and one that gets what the first has tested."""
 # Fast, yet not so fast that a state is never seen.
 _DELAYS: Final = {"*": 0.0, "ecs.start": 0.02, "ecs.health_interval": 0.05, "elb.health_interval": 0.05}
+VISITOR: Final = "a visitor was here"
 _ROOM: Final = {"L-7B6409FD": 1000, "L-272F1212": 1000}
 _FAILING: Final = {"sql": "SELECT COUNT(*) FROM notes WHERE text = 'nothing has this text'"}
+_CHANGES: Final[dict[str, dict[str, Any]]] = {
+    "": {},
+    "check-fails": {"smoke": [_FAILING]},
+    "commands": {
+        "adapt": [{"command": ["sql", "UPDATE place SET name = '${environment}'"], "repeatable": True}],
+        "smoke": [{"command": ["sql", "SELECT text FROM notes"]}],
+    },
+    "tested": {
+        "environments": {
+            "dev": {"platform": "platform-nonprod"},
+            SERVING: {"platform": "platform-nonprod", "from": "dev"},
+            BEHIND: {"platform": "platform-prod", "from": SERVING, "target_writes": "allow"},
+        }
+    },
+}
+"""Configurations of the tenant, by what is other in them."""
 
 
 @dataclass(frozen=True)
@@ -36,31 +60,34 @@ class Scenario:
     environment: str
     tasks: tuple[str, ...] = ()
     """Empty: all."""
-    check_fails: bool = False
-    """Its smoke check fails."""
+    configuration: str = ""
+    """A key of what is other in the tenant's configuration."""
+    release: str = "new"
     stop_after: str = ""
     """A person marks the run failed after this task."""
 
     @property
     def green(self) -> bool:
         """How it ends when it is not struck."""
-        return not self.check_fails and not self.stop_after
+        return self.configuration != "check-fails" and not self.stop_after
 
-    def points(self, calls: list[Call]) -> list[Point]:
+    def points(self, calls: list[Call], seed: int = 0) -> list[Point]:
         """Its points, by the calls of a clean run."""
         wanted = [call for call in calls if not self.tasks or call.task.removesuffix(WAIT) in self.tasks]
-        return points(self.name, wanted)
+        return points(self.name, wanted, seed)
 
 
 SCENARIOS: Final = {
     each.name: each
     for each in (
         Scenario("promote", SERVING),
-        Scenario("check-fails", SERVING, ("finish",), check_fails=True),
+        Scenario("check-fails", SERVING, ("finish",), "check-fails"),
         Scenario("stopped-deploying", SERVING, ("finish",), stop_after="deploy"),
         Scenario("stopped-confirmed", SERVING, ("finish",), stop_after="confirm"),
         Scenario("first", EMPTY, ("deploy", "confirm", "activate", "retire", "finish")),
         Scenario("first-stopped", EMPTY, ("finish",), stop_after="confirm"),
+        Scenario("commands", SERVING, ("adapt", "smoke"), "commands"),
+        Scenario("tested", BEHIND, ("plan", "snapshot"), "tested", release="tested"),
     )
 }
 
@@ -76,7 +103,7 @@ def open_ground(folder: Path) -> Iterator[Ground]:
         wire = Wire(laptop)
         wire.tap(patch)
         patch.setattr(metadata, "this_airflow", lambda: "sweep")  # there is no metadata database here
-        with provisioned(laptop, folder / "images", ("dev", SERVING, EMPTY)) as installation:
+        with provisioned(laptop, folder / "images", ("dev", SERVING, EMPTY, BEHIND)) as installation:
             yield Ground(folder, installation, wire)
 
 
@@ -86,14 +113,18 @@ class Ground:
     def __init__(self, folder: Path, installation: Installation, wire: Wire) -> None:
         self.installation = installation
         self.wire = wire
-        platforms = installation.platforms
-        configurations = {
-            False: write_configuration(folder / "good", platforms),
-            True: write_configuration(folder / "failing", platforms, smoke=[_FAILING]),
+        self._dags = {
+            name: promote_dag(
+                TENANT, tenant(), str(write_configuration(folder / f"config-{name}", installation.platforms, **changes))
+            )
+            for name, changes in _CHANGES.items()
         }
-        self._dags = {fails: promote_dag(TENANT, tenant(), str(found)) for fails, found in configurations.items()}
         self._runs = 0
         self._served = False
+        self.rows = 0
+        """What visitors had written before the last run."""
+        self.announced: Writes | None = None
+        """What the last run's plan said that visitors had written."""
         self.moments: list[str] = []
         """What was wrong in the moment in which a process was killed."""
 
@@ -102,33 +133,77 @@ class Ground:
     def prepare(self, scenario: Scenario) -> Standing:
         """Bring the scenario's namespace to where a run of it begins."""
         environment = scenario.environment
-        self.installation.sql("dev", f"INSERT INTO notes VALUES ('before run {self._runs + 1}')")
-        standing = self.installation.standing(environment)
-        if environment == EMPTY and standing.pointer.active is not None:
+        if environment == EMPTY and self.installation.pointer(environment)[0].active is not None:
             self.empty(environment)
-        if environment == SERVING and standing.pointer.active is None:
-            played = self.play(SCENARIOS["promote"], None)
-            assert played.green, played.story()
-        self._remove_snapshots(environment)
+        if environment != EMPTY:
+            if environment == BEHIND:
+                self._serve(SCENARIOS["promote"])
+            self._serve(next(each for each in SCENARIOS.values() if each.environment == environment and each.green))
+            if environment == BEHIND:
+                self._test(SCENARIOS["promote"])
+            self.installation.sql(environment, f"INSERT INTO notes VALUES ('{VISITOR}')")
+            self.rows = self.visitors_rows(environment)
+        self.installation.sql("dev", f"INSERT INTO notes VALUES ('before run {self._runs + 1}')")
+        self._remove_snapshots()
         return self.installation.standing(environment)
 
-    def play(self, scenario: Scenario, point: Point | None) -> Played:
-        """Play one run of a scenario; a finish that failed is run again, as the recovery or a clear would."""
+    def visitors_rows(self, environment: str) -> int:
+        """Count what visitors wrote to the active database of a namespace."""
+        [[rows]] = self.installation.sql(environment, f"SELECT COUNT(*) FROM notes WHERE text = '{VISITOR}'")
+        return int(rows)
+
+    def _serve(self, scenario: Scenario) -> None:
+        """Have a release active in a scenario's namespace."""
+        if self.installation.pointer(scenario.environment)[0].active is None:
+            self._promote(scenario)
+
+    def _test(self, scenario: Scenario) -> None:
+        """Have a release active in a scenario's namespace that is not active one environment behind it."""
+        active, behind = (self.installation.pointer(name)[0].active for name in (scenario.environment, BEHIND))
+        if active is None or (behind is not None and active.release == behind.release):
+            self._promote(scenario)
+
+    def _promote(self, scenario: Scenario) -> None:
+        played = self.play(scenario)
+        assert played.green, played.story()
+
+    def play(self, scenario: Scenario, *points: Point) -> Played:
+        """Play one run of a scenario; what a finish that failed has left is done by the recovery."""
         self._runs += 1
         self.moments = []
-        dag = self._dags[scenario.check_fails]
-        params = {"environment": scenario.environment, "release": "new", "build": "", "dry_run": False}
+        dag = self._dags[scenario.configuration]
+        params = {"environment": scenario.environment, "release": scenario.release, "build": "", "dry_run": False}
         airflow = Airflow(dag, params, self.wire, lambda: self._in_between(scenario.environment))
-        before = self.installation.standing(scenario.environment)
-        self._served = before.answer is not None
-        self.wire.begin(point)
+        self._served = self.installation.answer(scenario.environment) is not None
+        self.wire.begin(points)
         try:
             played = airflow.play(f"chaos-{self._runs}", stop_after=scenario.stop_after)
         finally:
             self.wire.end()
-        if self.installation.lock_phase(scenario.environment) not in {None, "free"}:
-            airflow.clear("finish", played)
+        planned = airflow.xcom("plan")
+        self.announced = Writes.model_validate(planned["writes"]) if planned and planned["writes"] else None
+        if self._is_locked(scenario.environment):
+            self._recover()
         return played
+
+    def _is_locked(self, environment: str) -> bool:
+        return self.installation.lock_phase(environment) not in {None, "free"}
+
+    def _recover(self) -> None:
+        """End a run that has ended without giving its lock back, by the code of ``fleet.recover``."""
+        platforms = self.installation.platforms
+
+        def ask(_: Any) -> Holder:
+            return Holder(run="failed", finish="failed")
+
+        def later() -> datetime:
+            return utc_now() + 2 * GRACE
+
+        try:
+            for lead in recover.find(platforms, ask, later):
+                driving.drive(lambda lead=lead: recover.advance(platforms, lead, ask, later), first=LOOK, slowest=LOOK)  # type: ignore[misc]
+        except Exception as error:
+            self.moments.append(f"fleet.recover: {type(error).__name__}: {error}")
 
     def _in_between(self, environment: str) -> None:
         """What must hold at every moment: who visits is served, from a database that stands."""
@@ -197,10 +272,10 @@ class Ground:
 
         eventually(gone, f"stack {name} goes")
 
-    def _remove_snapshots(self, environment: str) -> None:
-        """Those that no revision of the namespace began as."""
-        pointer = self.installation.pointer(environment)[0]
-        kept = {each.snapshot for each in (pointer.active, pointer.previous) if each}
+    def _remove_snapshots(self) -> None:
+        """Those that no revision of a namespace began as."""
+        pointers = [self.installation.pointer(environment)[0] for environment in (SERVING, EMPTY, BEHIND)]
+        kept = {each.snapshot for found in pointers for each in (found.active, found.previous) if each}
         rds = self.installation.client("rds")
         for each in rds.describe_db_snapshots(SnapshotType="manual")["DBSnapshots"]:
             if each["DBSnapshotIdentifier"] not in kept:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -30,23 +31,28 @@ class Fault(StrEnum):
     THROTTLED = "throttled"
     """Three times, by the service's own error. A database has too many connections, once."""
     DENIED = "denied"
-    """Once, by the service's own error."""
+    """Once, by the service's own error; nobody does anything. What follows is the abort; of `finish`, fleet.recover."""
+    CLEARED = "denied-cleared"
+    """Once, by the service's own error; the task fails, a person clears it, and it goes on."""
 
 
-KILLS: Final = frozenset({Fault.KILLED_BEFORE, Fault.KILLED_AFTER})
+REFUSALS: Final = frozenset({Fault.DENIED, Fault.CLEARED})
+TEARDOWN: Final = "finish"
 
 
 @dataclass(frozen=True)
 class Call:
-    """One call of a run: the nth of its kind that a task makes.
+    """One call of a run: the nth of its kind that a task makes between two waits.
 
     :param task: the task's id; with :data:`WAIT` behind it, the first look of each of its waits.
     :param name: ``rds:CreateDBSnapshot`` or ``sql:DROP-USER``.
+    :param part: from 1; after each wait a task begins its next part.
     """
 
     task: str
     name: str
     nth: int
+    part: int = 1
 
     @property
     def writes(self) -> bool:
@@ -65,8 +71,13 @@ class Call:
     def is_sql(self) -> bool:
         return self.name.startswith(f"{SQL}:")
 
+    @property
+    def numbered(self) -> str:
+        """Which of its task's calls it is: ``rds:CreateDBSnapshot#1``; the first after one wait is ``#2.1``."""
+        return f"{self.name}#{f'{self.part}.' if self.part > 1 else ''}{self.nth}"
+
     def __str__(self) -> str:
-        return f"{self.task}/{self.name}#{self.nth}"
+        return f"{self.task}/{self.numbered}"
 
 
 @dataclass(frozen=True)
@@ -76,7 +87,7 @@ class Point:
     scenario: str
     task: str
     call: str
-    """``rds:CreateDBSnapshot#1``, or :data:`EVERY_READ`."""
+    """As :attr:`Call.numbered` says it, or :data:`EVERY_READ`."""
     fault: Fault
     count: int = 1
     """How many calls are struck."""
@@ -101,7 +112,7 @@ class Point:
         """Say whether it strikes a call."""
         if call.task != self.task:
             return False
-        return self.call == f"{call.name}#{call.nth}" or (self.call == EVERY_READ and call.is_read)
+        return self.call == call.numbered or (self.call == EVERY_READ and call.is_read)
 
 
 EQUIVALENCES: Final = (
@@ -111,20 +122,45 @@ EQUIVALENCES: Final = (
     "a read that is throttled or whose reply is lost is repeated by botocore, unseen by the product: all reads of a "
     "task are struck in one run.",
     "of each wait the first look is struck: the others are the same.",
+    "of reads of one kind that are refused in a task with no write between them, one, chosen by the seed, is followed "
+    "by the abort, for which AWS is the same after each; the others by a person who clears the task, which goes on.",
+    "what is refused in finish is followed by fleet.recover or by a clear: half of it by each, by the seed.",
     "a statement's connection is not repeated by a library: throttled, lost and denied are errors that the step sees.",
 )
 """Said with the result: what was not tried because something else is the same."""
 
 
-def points(scenario: str, calls: Sequence[Call]) -> list[Point]:
-    """All points of a scenario, by the calls of a clean run of it."""
+def points(scenario: str, calls: Sequence[Call], seed: int = 0) -> list[Point]:
+    """All points of a scenario, by the calls of a clean run of it, in their order.
+
+    :param seed: of the choice which refusals a person clears.
+    """
+    chosen = _uncleared(calls, random.Random(f"{seed} {scenario}"))  # a choice, no secret
     found = [Point(scenario, task, EVERY_READ, fault, n) for task, n in _reads(calls) for fault in _REPEATED]
     for before, call in pairwise([None, *calls]):
-        name = f"{call.name}#{call.nth}" if call else ""
-        found += [Point(scenario, call.task, name, fault) for fault in _faults(before, call)] if call else []
+        if call:
+            faults = [*_faults(before, call), Fault.DENIED if call in chosen else Fault.CLEARED]
+            found += [Point(scenario, call.task, call.numbered, fault) for fault in faults]
     return found
 
 
+def _uncleared(calls: Sequence[Call], chance: random.Random) -> set[Call]:
+    """The calls whose refusal nobody clears."""
+    writes: dict[str, int] = {}
+    alike: dict[tuple[str, str, int], list[Call]] = {}
+    for call in calls:
+        if not call.is_read:
+            writes[call.task] = writes.get(call.task, 0) + call.writes
+        kind = call.name if call.is_read else call.numbered
+        alike.setdefault((call.task, kind, writes.get(call.task, 0)), []).append(call)
+    return {chance.choice(same) for same in alike.values() if not _ends(same[0].task) or chance.random() < HALF}
+
+
+def _ends(task: str) -> bool:
+    return task.removesuffix(WAIT) == TEARDOWN
+
+
+HALF: Final = 0.5
 _REPEATED = (Fault.LOST, Fault.THROTTLED)
 
 
@@ -135,7 +171,6 @@ def _faults(before: Call | None, call: Call) -> Iterator[Fault]:
         yield Fault.KILLED_AFTER
     if call.writes or call.is_sql:
         yield from _REPEATED
-    yield Fault.DENIED
 
 
 def _reads(calls: Iterable[Call]) -> list[tuple[str, int]]:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from tests.chaos.points import EVERY_READ, Call, Fault, Point, points
-from tests.chaos.sweep import ordered
+from tests.chaos.grouping import grouped
+from tests.chaos.points import EVERY_READ, REFUSALS, Call, Fault, Point, points
 
 READ = Call("database", "cloudformation:DescribeStacks", 1)
 WRITE = Call("database", "cloudformation:CreateStack", 1)
 AGAIN = Call("database", "cloudformation:DescribeStacks", 2)
 LOOK = Call("database.wait", "cloudformation:DescribeStacks", 1)
+LATER = Call("database", "cloudformation:DescribeStacks", 1, part=2)
 DROP = Call("credentials", "sql:DROP-USER", 1)
 SELECT = Call("credentials", "sql:SELECT", 1)
+
+
+IN_EVERY_WAY = [fault for fault in Fault if fault is not Fault.CLEARED]
 
 
 def found(*calls: Call) -> dict[str, list[str]]:
@@ -24,21 +28,43 @@ def found(*calls: Call) -> dict[str, list[str]]:
 
 
 def test_a_write_is_struck_in_every_way() -> None:
-    assert found(READ, WRITE)[str(WRITE)] == list(Fault)
+    assert found(READ, WRITE)[str(WRITE)] == IN_EVERY_WAY
 
 
 def test_a_statement_is_struck_in_every_way_that_it_can_be() -> None:
     faults = found(DROP, SELECT)
-    assert faults[str(DROP)] == list(Fault)
-    assert faults[str(SELECT)] == [fault for fault in Fault if fault is not Fault.KILLED_AFTER]
+    assert faults[str(DROP)] == IN_EVERY_WAY
+    assert faults[str(SELECT)] == [fault for fault in IN_EVERY_WAY if fault is not Fault.KILLED_AFTER]
 
 
 def test_a_read_is_killed_at_a_tasks_start_and_after_a_wait_and_refused_everywhere() -> None:
-    faults = found(READ, WRITE, AGAIN, LOOK, Call("database", "cloudformation:DescribeStacks", 3))
+    faults = found(READ, WRITE, AGAIN, LOOK, LATER)
     assert faults[str(READ)] == [Fault.KILLED_BEFORE, Fault.DENIED]
     assert faults[str(AGAIN)] == [Fault.DENIED]
     assert faults[str(LOOK)] == [Fault.KILLED_BEFORE, Fault.DENIED]
-    assert faults["database/cloudformation:DescribeStacks#3"] == [Fault.KILLED_BEFORE, Fault.DENIED]
+    assert faults["database/cloudformation:DescribeStacks#2.1"][0] == Fault.KILLED_BEFORE
+
+
+def test_of_reads_that_are_alike_one_is_followed_by_the_abort_and_the_others_are_cleared() -> None:
+    reads = [Call("database", "cloudformation:DescribeStacks", number) for number in range(1, 6)]
+    other = Call("database", "rds:DescribeDBInstances", 1)
+    calls = [*reads, other, WRITE, Call("database", "cloudformation:DescribeStacks", 6)]
+    aborted = set()
+    for seed in range(40):
+        refused = {point.call: point.fault for point in points("promote", calls, seed) if point.fault in REFUSALS}
+        assert refused.keys() == {call.numbered for call in calls}
+        chosen = [call for call in reads if refused[call.numbered] is Fault.DENIED]
+        assert len(chosen) == 1
+        aborted.update(chosen)
+        assert {refused[call.numbered] for call in (other, *calls[-2:])} == {Fault.DENIED}
+    assert aborted == set(reads)
+
+
+def test_what_is_refused_in_finish_is_left_to_the_recovery_or_cleared() -> None:
+    calls = [Call("finish", "ssm:PutParameter", number) for number in range(1, 101)]
+    faults = [point.fault for point in points("check-fails", calls, 7) if point.fault in REFUSALS]
+    assert 30 < faults.count(Fault.DENIED) < 70
+    assert faults.count(Fault.CLEARED) == 100 - faults.count(Fault.DENIED)
 
 
 def test_what_botocore_repeats_is_struck_at_every_read_of_a_task_at_once() -> None:
@@ -64,11 +90,34 @@ def test_what_is_no_point_is_refused_with_how_one_is_written(text: str) -> None:
         Point.parse(text)
 
 
-def test_a_seed_gives_the_same_order_and_refusals_that_repeat_themselves_come_last() -> None:
-    all_points = points("promote", [READ, WRITE, AGAIN, LOOK])
-    order = ordered(all_points, 7)
-    assert order == ordered(reversed(all_points), 7)
-    assert order != ordered(all_points, 8)
-    assert set(order) == set(all_points)
-    assert order[-1].fault is Fault.DENIED
-    assert order[-1].call.startswith("cloudformation:DescribeStacks")
+EVERYTHING = points("promote", [READ, WRITE, AGAIN, LOOK, LATER, DROP, SELECT], 7)
+
+
+def test_every_point_is_struck_in_one_run() -> None:
+    runs = grouped(EVERYTHING, 7)
+    struck = [point for run in runs for point in run]
+    assert len(struck) == len(set(struck))
+    assert set(struck) == set(EVERYTHING)
+    assert len(runs) < len(EVERYTHING)
+
+
+def test_a_refusal_that_ends_a_run_is_its_last_and_the_others_are_in_tasks_before_it() -> None:
+    for run in grouped(EVERYTHING, 7):
+        assert Fault.DENIED not in {point.fault for point in run[:-1]}
+        tasks = [point.task.removesuffix(".wait") for point in run]
+        assert tasks == sorted(tasks, key=["database", "credentials"].index)
+        assert run[-1].fault is not Fault.DENIED or tasks[-1] not in tasks[:-1]
+
+
+def test_a_seed_gives_the_same_runs() -> None:
+    assert grouped(EVERYTHING, 7) == grouped(list(EVERYTHING), 7)
+    assert grouped(EVERYTHING, 7) != grouped(EVERYTHING, 8)
+
+
+def test_where_runs_are_few_one_is_struck_at_several_calls_of_a_task_in_their_order() -> None:
+    calls = [Call("finish", f"ecs:Stop{number}", 1) for number in range(10)]
+    found = [point for point in points("check-fails", calls, 7) if point.fault not in REFUSALS]
+    runs = grouped(found, 7)
+    assert max(map(len, runs)) == 4
+    assert all(list(run) == sorted(run, key=found.index) for run in runs)
+    assert all(len({point.call for point in run}) == len(run) for run in runs)

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from snaplift.aws.steps import finish
+from snaplift.aws.steps import finish, plan, recover
 from tests.chaos.ground import SCENARIOS, Ground, open_ground
+from tests.chaos.grouping import grouped
 from tests.chaos.points import Call, Fault, Point
-from tests.chaos.trial import attempt, record
+from tests.chaos.sweep import Result
+from tests.chaos.trial import Trial, attempt, record
 
 DANGEROUS = ("database", "deploy", "activate", "retire", "finish")
 LEASE = "dynamodb:UpdateItem"
@@ -39,26 +41,88 @@ def dangerous(calls: list[Call]) -> list[Call]:
 def test_s18_a_worker_that_dies_after_any_write_is_followed_by_one_that_ends_the_promotion(
     ground: Ground, calls: list[Call]
 ) -> None:
-    struck = [Point("promote", call.task, f"{call.name}#{call.nth}", Fault.KILLED_AFTER) for call in dangerous(calls)]
+    struck = [Point("promote", call.task, call.numbered, Fault.KILLED_AFTER) for call in dangerous(calls)]
     assert {point.task for point in struck} == set(DANGEROUS)
-    trials = [attempt(ground, point) for point in struck]
-    assert {trial.point: trial.problems for trial in trials if trial.problems} == {}
-    assert [trial.point for trial in trials if not trial.struck] == []
+    trials = [attempt(ground, *run) for run in grouped(struck, 7)]
+    assert {trial.points: trial.problems for trial in trials if trial.problems} == {}
+    assert {point for trial in trials for point in trial.struck} == set(struck)
 
 
 def test_s40_replies_that_are_lost_are_no_errors(ground: Ground) -> None:
-    trial = attempt(ground, Point("promote", "database", "cloudformation:CreateStack#1", Fault.LOST))
-    assert (trial.struck, trial.problems) == (1, [])
+    trial = attempt(ground, point := Point("promote", "database", "cloudformation:CreateStack#1", Fault.LOST))
+    assert (trial.struck, trial.problems) == ({point: 1}, [])
 
 
 def test_a_refusal_is_undone(ground: Ground) -> None:
-    trial = attempt(ground, Point("promote", "deploy", "ecs:UpdateService#1", Fault.DENIED))
-    assert (trial.struck, trial.problems) == (1, [])
+    trial = attempt(ground, point := Point("promote", "deploy", "ecs:UpdateService#1", Fault.DENIED))
+    assert (trial.struck, trial.problems) == ({point: 1}, [])
     assert "deploy failed: An error occurred (AccessDeniedException)" in trial.story
 
 
 def test_the_sweep_sees_what_an_abort_leaves(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(finish, "_remove_candidate", lambda _: None)
     trial = attempt(ground, Point("promote", "register", "ecs:RegisterTaskDefinition#1", Fault.DENIED))
-    assert trial.struck == 1
+    assert not trial.missed
     assert any("databases was" in problem for problem in trial.problems)
+
+
+def test_a_run_that_is_struck_again_and_again_goes_on(ground: Ground) -> None:
+    riders = (
+        Point("promote", "snapshot", "rds:CreateDBSnapshot#1", Fault.LOST),
+        Point("promote", "database", "cloudformation:CreateStack#1", Fault.KILLED_AFTER),
+        Point("promote", "register", "ecs:RegisterTaskDefinition#1", Fault.THROTTLED),
+        Point("promote", "deploy", "ssm:GetParameter#1", Fault.CLEARED),
+        Point("promote", "deploy", "ssm:GetParameter#2", Fault.CLEARED),
+        Point("promote", "finish", "ssm:GetParameter#1", Fault.CLEARED),
+    )
+    trial = attempt(ground, *riders)
+    assert (trial.missed, trial.problems) == ([], [])
+    assert trial.story.count("AccessDenied") == 2, "deploy's and finish's last error"
+
+
+def test_s48_what_a_refused_finish_leaves_is_ended_by_the_recovery(ground: Ground) -> None:
+    trial = attempt(ground, Point("check-fails", "finish", "cloudformation:DeleteStack#2.1", Fault.DENIED))
+    assert (trial.missed, trial.problems) == ([], [])
+    assert "finish failed: " in trial.story
+
+
+def test_the_sweep_sees_a_recovery_that_ends_nothing(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recover, "find", lambda *_: [])
+    trial = attempt(ground, Point("check-fails", "finish", "cloudformation:DeleteStack#2.1", Fault.DENIED))
+    assert any("the lock is aborting" in problem for problem in trial.problems)
+
+
+def test_s09_the_sweep_sees_writes_that_no_plan_told_of(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plan, "find_writes", lambda *_: None)
+    trial = attempt(ground, Point("promote", "snapshot", "rds:CreateDBSnapshot#1", Fault.LOST))
+    assert trial.lost_writes == 1
+
+
+def test_of_a_run_that_broke_the_point_that_breaks_alone_is_told() -> None:
+    bad, good = (Point("promote", task, "a:B#1", Fault.LOST) for task in ("plan", "lock"))
+    result = Result(7, planned=[bad, good])
+    assert result.add(Trial((bad, good), {bad: 1, good: 1}, ["it broke"])) == [bad, good]
+    assert (result.tried, result.held, result.good) == (2, 0, False)
+    result.add(Trial((bad,), {bad: 1}, ["I5: it broke"]))
+    result.add(Trial((good,), {good: 1}, []))
+    result.told_apart()
+    assert (result.tried, result.held, result.orphans, result.good) == (2, 1, 1, False)
+
+
+def test_what_breaks_only_together_broke() -> None:
+    one, other = (Point("promote", task, "a:B#1", Fault.LOST) for task in ("plan", "lock"))
+    result = Result(7, planned=[one, other])
+    result.add(Trial((one, other), {one: 1, other: 1}, ["it broke"]))
+    for point in (one, other):
+        result.add(Trial((point,), {point: 1}, []))
+    result.told_apart()
+    assert (result.held, result.good) == (0, False)
+
+
+def test_a_point_that_no_call_met_among_others_is_tried_alone_and_then_is_none() -> None:
+    met, missed = (Point("promote", task, "a:B#1", Fault.LOST) for task in ("plan", "lock"))
+    result = Result(7, planned=[met, missed] * 50)
+    assert result.add(Trial((met, missed), {met: 1}, [])) == [missed]
+    assert (result.total, result.missed) == (100, set())
+    result.add(Trial((missed,), {}, []))
+    assert (result.total, result.tried, result.good) == (99, 1, True)

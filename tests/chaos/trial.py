@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from snaplift import naming
 from snaplift.promotion.run import Run
 from tests.chaos.airflow import Played
-from tests.chaos.ground import SCENARIOS, Ground, Scenario, describe_tags
+from tests.chaos.ground import SCENARIOS, VISITOR, Ground, Scenario, describe_tags
 from tests.chaos.points import Call, Fault, Point
 from tests.support.installation import TENANT, Standing
 
@@ -26,15 +26,32 @@ SERVES = {
 
 @dataclass
 class Trial:
-    """How a point went."""
+    """How a run went."""
 
-    point: str
-    struck: int
+    points: tuple[Point, ...]
+    """At which it was to be struck."""
+    struck: dict[Point, int]
+    """Calls by the point that struck them."""
     problems: list[str]
     story: str = ""
     left: list[str] = field(default_factory=list)
     """Databases that are left to the reaper."""
     seconds: float = 0.0
+
+    @property
+    def missed(self) -> list[Point]:
+        """Points that no call met."""
+        return [point for point in self.points if not self.struck.get(point)]
+
+    @property
+    def orphans(self) -> int:
+        """Things, by kind, that nothing refers to any more, and that a recovery has left."""
+        return sum(problem.startswith("I5") for problem in self.problems)
+
+    @property
+    def lost_writes(self) -> int:
+        """Rows of visitors that are gone, and the plan had not said so."""
+        return sum(problem.startswith("I7") for problem in self.problems)
 
 
 def record(ground: Ground, scenario: Scenario) -> list[Call]:
@@ -43,36 +60,37 @@ def record(ground: Ground, scenario: Scenario) -> list[Call]:
     :raises AssertionError: it does not end as it has to.
     """
     before = ground.prepare(scenario)
-    played = ground.play(scenario, None)
+    played = ground.play(scenario)
     calls = list(ground.wire.calls)
-    problems = list(_problems(ground, scenario, None, before, played))
+    problems = [*ground.moments, *_problems(ground, scenario, (), before, played)]
     assert not problems, f"{scenario.name}, not struck: {problems}: {played.story()}"
     return calls
 
 
-def attempt(ground: Ground, point: Point) -> Trial:
-    """Try a point; afterwards the namespace is one that the next can be tried in."""
-    scenario = SCENARIOS[point.scenario]
+def attempt(ground: Ground, *points: Point) -> Trial:
+    """Try a run that is struck at points; afterwards the namespace is one that the next can be tried in."""
+    scenario = SCENARIOS[points[0].scenario]
     began = time.monotonic()
     before = ground.prepare(scenario)
-    played = ground.play(scenario, point)
+    played = ground.play(scenario, *points)
+    struck = dict(ground.wire.struck)
     problems = [f"when it was struck: {moment}" for moment in ground.moments]
-    problems += _problems(ground, scenario, point, before, played)
+    problems += _problems(ground, scenario, points, before, played)
     left = ground.reap(scenario.environment)
     if problems:
         ground.empty(scenario.environment)
-    return Trial(str(point), ground.wire.struck, problems, played.story(), left, time.monotonic() - began)
+    return Trial(points, struck, problems, played.story(), left, time.monotonic() - began)
 
 
 def _problems(
-    ground: Ground, scenario: Scenario, point: Point | None, before: Standing, played: Played
+    ground: Ground, scenario: Scenario, points: Sequence[Point], before: Standing, played: Played
 ) -> Iterator[str]:
     run = Run(installation="acme", dag_id=f"{TENANT}.promote", run_id=played.run_id).hash
     after = ground.installation.standing(scenario.environment)
     mine = after.pointer.active is not None and after.pointer.active.run == run
     if played.green and not mine:
         yield "I6: the run is green and its release is not active"
-    if point is None or point.fault is not Fault.DENIED:
+    if all(point.fault is not Fault.DENIED for point in points):
         if played.green != scenario.green:
             yield f"it did not go on: {played.story()}"
         if mine != scenario.green:
@@ -81,7 +99,23 @@ def _problems(
         yield f"the lock is {ground.installation.lock_phase(scenario.environment)}"
     yield from _new_serves(ground, scenario, before, after, played) if mine else _all_as_before(before, after)
     yield from _services_tasks_only(ground, scenario)
-    yield from _made_once(ground, scenario, point, run)
+    yield from _made_once(ground, scenario, points, run)
+    yield from _visitors_rows(ground, scenario, points, before, mine=mine)
+
+
+def _visitors_rows(
+    ground: Ground, scenario: Scenario, points: Sequence[Point], before: Standing, *, mine: bool
+) -> Iterator[str]:
+    """I7: what a visitor wrote to the database that served is there, or the plan has said that it goes."""
+    if before.pointer.active is None:
+        return
+    rows, written = ground.visitors_rows(scenario.environment), ground.rows
+    if rows != (0 if mine else written):
+        yield f"{'' if mine else 'I7: '}{rows} rows of visitors are there, of {written}"
+    announced = f"notes: {written} row{'s' * (written > 1)} more"
+    unread = ground.announced is not None and ground.announced.untold and any(point.task == "plan" for point in points)
+    if mine and str(ground.announced) != announced and not unread:
+        yield f"I7: '{announced}' is gone, and the plan told: {ground.announced}"
 
 
 def _all_as_before(before: Standing, after: Standing) -> Iterator[str]:
@@ -151,7 +185,9 @@ def _data_are_its_own(ground: Ground, environment: str, after: Standing) -> Iter
     i, active = ground.installation, after.pointer.active
     assert active is not None
     assert active.database is not None
-    notes = i.sql("dev", "SELECT COUNT(*) FROM notes")[0][0]
+    source = i.tenant.environments[environment].promoted_from
+    assert source is not None
+    notes = i.sql(source, f"SELECT COUNT(*) FROM notes WHERE text != '{VISITOR}'")[0][0]
     port = i.platforms.platforms[i.cluster(environment)].listener.port
     expected = f"http://{TENANT}-{environment}.localhost:{port} stable {notes} notes"
     if after.answer != expected:
@@ -169,11 +205,16 @@ def _services_tasks_only(ground: Ground, scenario: Scenario) -> Iterator[str]:
         yield f"I5: tasks are left: {sorted(extra)}"
 
 
-def _made_once(ground: Ground, scenario: Scenario, point: Point | None, run: str) -> Iterator[str]:
+def _made_once(ground: Ground, scenario: Scenario, points: Sequence[Point], run: str) -> Iterator[str]:
     """What a retry could make twice."""
     i = ground.installation
     snapshots = i.client("rds").describe_db_snapshots(SnapshotType="manual")["DBSnapshots"]
-    releases = [each for each in snapshots if describe_tags(each["TagList"]).get(naming.RUN_TAG) == run]
+    # A database's final snapshot inherits its tags: it is not the one that its release began as.
+    releases = [
+        each["DBSnapshotIdentifier"]
+        for each in snapshots
+        if describe_tags(each["TagList"]).get(naming.RUN_TAG) == run and "-final-" not in each["DBSnapshotIdentifier"]
+    ]
     if len(releases) > 1:
         yield f"{len(releases)} snapshots were taken for one release"
     ecs = i.client("ecs")
@@ -181,6 +222,6 @@ def _made_once(ground: Ground, scenario: Scenario, point: Point | None, run: str
     found = [ecs.describe_task_definition(taskDefinition=arn, include=["TAGS"]) for arn in arns["taskDefinitionArns"]]
     mine = [each for each in found if describe_tags(each.get("tags", [])).get(naming.RUN_TAG) == run]
     # RegisterTaskDefinition takes no client token: where its reply was lost, the SDK registers it again.
-    lost = point is not None and point.fault is Fault.LOST and "RegisterTaskDefinition" in point.call
+    lost = any(point.fault is Fault.LOST and "RegisterTaskDefinition" in point.call for point in points)
     if len(mine) > 1 + lost:
         yield f"{len(mine)} revisions were registered for one release"

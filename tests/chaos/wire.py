@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from copy import copy
 from typing import Any, Final
@@ -15,20 +15,21 @@ from airflow.providers.amazon.aws.hooks.base_aws import AwsGenericHook
 from botocore.retries.standard import ExponentialBackoff
 
 from snaplift.aws import observe
-from tests.chaos.points import COMMIT, CONNECT, SQL, WAIT, Call, Fault, Point
+from tests.chaos.points import COMMIT, CONNECT, EVERY_READ, REFUSALS, SQL, WAIT, Call, Fault, Point
 from tests.support.laptop import Laptop
 
-MARKS: Final = 200
-"""Calls of one run that can be struck by the laptop, each by a mark of its own in the User-Agent."""
-_ACTIONS: Final[dict[Fault, dict[str, Any]]] = {
-    Fault.LOST: {"action": "after"},
-    Fault.THROTTLED: {"action": "throttle", "times": 3},
-    Fault.DENIED: {"action": "deny"},
+_ACTIONS: Final[dict[Fault, tuple[str, int]]] = {
+    Fault.LOST: ("after", 1),
+    Fault.THROTTLED: ("throttle", 3),
+    Fault.DENIED: ("deny", 1),
+    Fault.CLEARED: ("deny", 1),
 }
+"""What the laptop does, and to how many attempts of a call. It goes by a mark in the User-Agent."""
 _SQL_ERRORS: Final = {
     Fault.LOST: (2013, "Lost connection to MySQL server during query"),
     Fault.THROTTLED: (1040, "Too many connections"),
     Fault.DENIED: (1142, "command denied to user"),
+    Fault.CLEARED: (1142, "command denied to user"),
 }
 
 
@@ -45,29 +46,59 @@ class Wire:
     def __init__(self, laptop: Laptop) -> None:
         self.laptop = laptop
         self.calls: list[Call] = []
-        self.struck = 0
-        self._point: Point | None = None
+        self.struck: Counter[Point] = Counter()
+        """Calls by the point that struck them, of the last run."""
+        self._points: list[Point] = []
+        self._cleared: set[str] = set()
+        self._marked = 0
+        self._attempts: tuple[str, int] = ("", 0)
         self._task = ""
         self._counts: Counter[tuple[str, str]] = Counter()
+        self._parts: Counter[str] = Counter()
         self._looks: int | None = None
-        self._kill_after = False
-        self._mark = ""
+        self._kill_after: Point | None = None
 
     # -- what is told ------------------------------------------------------------------------------------------
 
-    def begin(self, point: Point | None) -> None:
-        """Begin a run, to be struck at a point or only recorded."""
-        self.calls, self.struck, self._point = [], 0, point
-        self._counts.clear()
-        action = _ACTIONS.get(point.fault) if point else None
-        rules = [{**action, "mark": _mark(number)} for number in range(MARKS)] if action else []
-        self.laptop.set_faults(*rules)
+    def begin(self, points: Sequence[Point]) -> None:
+        """Begin a run, to be struck at points or only recorded."""
+        self.calls, self._points, self._marked = [], list(points), 0
+        for each in (self.struck, self._counts, self._parts, self._cleared):
+            each.clear()
+        actions = sorted({_ACTIONS[point.fault][0] for point in points if point.fault in _ACTIONS})
+        self.laptop.set_faults(*({"action": each, "mark": _mark(each), "times": 10**6} for each in actions))
 
     def end(self) -> None:
-        """End a run: from now on nothing is struck."""
-        self._point = None
-        self.struck += sum(rule["struck"] > 0 for rule in self.laptop.control("GET", "faults")["rules"])
+        """End a run: from now on nothing is struck.
+
+        :raises AssertionError: the laptop's AWS has not done what it was told by marks.
+        """
+        self._points = []
+        struck = sum(rule["struck"] for rule in self.laptop.control("GET", "faults")["rules"])
+        assert struck == self._marked, f"{self._marked} attempts were marked, and {struck} were struck"
         self.laptop.set_faults()
+
+    def begin_try(self, task: str) -> None:
+        """A task that was struck begins again, and so does the count of its calls."""
+        self._cleared.discard(task)
+        if any(point.task.removesuffix(WAIT) == task for point in self.struck):
+            self._forget(task)
+
+    def begin_part(self, task: str) -> None:
+        """A task goes on after a wait."""
+        self._parts[task] += 1
+        self._forget(task)
+
+    def _forget(self, task: str) -> None:
+        for key in [key for key in self._counts if key[0].removesuffix(WAIT) == task]:
+            del self._counts[key]
+
+    def is_cleared(self, task: str) -> bool:
+        """Say whether a person clears a task that failed, which is so once for each point that says it."""
+        if task not in self._cleared:
+            return False
+        self._cleared.remove(task)
+        return True
 
     @contextmanager
     def within(self, task: str) -> Iterator[None]:
@@ -76,7 +107,7 @@ class Wire:
         try:
             yield
         finally:
-            self._task, self._kill_after, self._mark = "", False, ""
+            self._task, self._kill_after, self._attempts = "", None, ("", 0)
 
     @contextmanager
     def waiting(self, task: str) -> Iterator[None]:
@@ -95,55 +126,71 @@ class Wire:
         if not self._task or (self._looks or 0) > 1:
             return None
         self._counts[self._task, name] += 1
-        call = Call(self._task, name, self._counts[self._task, name])
+        part = 1 + self._parts[self._task.removesuffix(WAIT)]
+        call = Call(self._task, name, self._counts[self._task, name], part)
         self.calls.append(call)
         return call
 
-    def _strikes(self, call: Call | None) -> Fault | None:
-        return self._point.fault if call and self._point and self._point.meets(call) else None
+    def _strikes(self, call: Call | None) -> Point | None:
+        """The point that strikes a call; each does so once, but for those that strike all reads of a task."""
+        met = [each for each in self._points if each.meets(call)] if call else []
+        if not met:
+            return None
+        point = min(met, key=lambda each: each.call == EVERY_READ)
+        if point.call != EVERY_READ:
+            self._points.remove(point)
+        if point.fault is Fault.CLEARED:
+            self._cleared.add(point.task.removesuffix(WAIT))
+        return point
 
     def before_call(self, model: Any, **_: Any) -> None:
         """Botocore's ``before-call`` handler, the last: what the fence refuses is not made."""
-        fault = self._strikes(self._next(f"{model.service_model.service_name}:{model.name}"))
-        if fault is Fault.KILLED_BEFORE:
-            self._kill()
-        self._kill_after = fault is Fault.KILLED_AFTER
-        self._mark = _mark(len(self.calls) % MARKS) if fault in _ACTIONS else ""
+        point = self._strikes(self._next(f"{model.service_model.service_name}:{model.name}"))
+        fault = point.fault if point else None
+        if point and fault is Fault.KILLED_BEFORE:
+            self._kill(point)
+        self._kill_after = point if fault is Fault.KILLED_AFTER else None
+        self._attempts = ("", 0)
+        if point and fault in _ACTIONS:
+            self._attempts = _ACTIONS[fault]
+            self.struck[point] += 1
 
     def before_send(self, request: Any, **_: Any) -> None:
         """Botocore's ``before-send`` handler, of each attempt: it has made up its User-Agent, which is not signed."""
-        if self._mark:
-            request.headers["User-Agent"] = request.headers["User-Agent"] + b" " + self._mark.encode()
+        action, left = self._attempts
+        if left:
+            request.headers["User-Agent"] = request.headers["User-Agent"] + b" " + _mark(action).encode()
+            self._attempts, self._marked = (action, left - 1), self._marked + 1
 
     def after_call(self, **_: Any) -> None:
         """Botocore's ``after-call`` handler."""
         if self._kill_after:
-            self._kill()
+            self._kill(self._kill_after)
 
     def statement(self, name: str, run: Callable[[], Any]) -> Any:
         """Run a statement, or what happens instead."""
-        fault = self._strikes(self._next(f"{SQL}:{name}"))
-        if fault is Fault.KILLED_BEFORE:
-            self._kill()
-        if fault in {Fault.THROTTLED, Fault.DENIED}:
-            self._fail(fault)
-        if fault is Fault.LOST:
-            with suppress(pymysql.err.MySQLError):  # a refusal is lost as well
-                run()
-            self._fail(fault)
-        result = run()
-        if fault is Fault.KILLED_AFTER:
-            self._kill()
-        return result
+        point = self._strikes(self._next(f"{SQL}:{name}"))
+        if point is None:
+            return run()
+        if point.fault is Fault.KILLED_BEFORE:
+            self._kill(point)
+        if point.fault is Fault.THROTTLED or point.fault in REFUSALS:
+            self._fail(point)
+        with suppress(pymysql.err.MySQLError):  # a refusal is lost as well
+            run()
+        if point.fault is Fault.LOST:
+            self._fail(point)
+        self._kill(point)
+        return None
 
-    def _kill(self) -> None:
-        self.struck += 1
-        self._kill_after = False
+    def _kill(self, point: Point) -> None:
+        self.struck[point] += 1
+        self._kill_after = None
         raise Killed
 
-    def _fail(self, fault: Fault) -> None:
-        self.struck += 1
-        raise pymysql.err.OperationalError(*_SQL_ERRORS[fault])
+    def _fail(self, point: Point) -> None:
+        self.struck[point] += 1
+        raise pymysql.err.OperationalError(*_SQL_ERRORS[point.fault])
 
     # -- how it is seen ----------------------------------------------------------------------------------------
 
@@ -153,6 +200,7 @@ class Wire:
         self._tap_statements(patch)
         self._tap_looks(patch)
         patch.setattr(ExponentialBackoff, "delay_amount", lambda *_: 0)
+        _share_contexts(patch)
 
     def _tap_sessions(self, patch: pytest.MonkeyPatch) -> None:
         """One session for all of the product's clients, which is also what makes a run cheap."""
@@ -195,6 +243,19 @@ class Wire:
             return look(*given)
 
         patch.setattr(observe, "observe", tapped_look)
+
+
+def _share_contexts(patch: pytest.MonkeyPatch) -> None:
+    """Make a TLS context once: it reads the machine's certificates, which takes longer than a connection."""
+    make = pymysql.connections.Connection._create_ssl_ctx  # type: ignore[attr-defined]
+    contexts: dict[str, Any] = {}
+
+    def create(connection: Any, given: Any) -> Any:
+        if repr(given) not in contexts:
+            contexts[repr(given)] = make(connection, given)
+        return contexts[repr(given)]
+
+    patch.setattr(pymysql.connections.Connection, "_create_ssl_ctx", create)
 
 
 def _share_clients(patch: pytest.MonkeyPatch) -> None:
@@ -241,8 +302,8 @@ class _OwnEvents:
         return getattr(self._shared, name)
 
 
-def _mark(number: int) -> str:
-    return f"chaos/{number};"
+def _mark(action: str) -> str:
+    return f"chaos/{action};"
 
 
 def _verb(query: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+import pymysql
 import pytest
 
 from snaplift.aws.errors import StepFailed
@@ -385,6 +386,23 @@ def test_s09_what_was_written_to_a_candidate_that_is_aborted_is_kept_and_told(in
             driver.finish()
     [found] = installation.client("rds").describe_db_snapshots(DBSnapshotIdentifier=kept)["DBSnapshots"]
     assert found["Status"] == "available"
+
+
+def test_s09_what_could_not_be_told_of_a_candidate_is_kept_and_not_claimed(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driver = up_to_deploy(installation, "allow")
+    driver.step("deploy")
+    driver.step("confirm")
+    kept = f"{TENANT}-qa-final-{plan_of(driver).release}-{plan_of(driver).run.hash}"
+
+    def unreadable(*_: Any) -> Any:
+        raise pymysql.err.OperationalError(1040, "Too many connections")
+
+    monkeypatch.setattr(mysql, "fingerprint", unreadable)
+    for _ in range(2):  # and once more, when the database is gone
+        with pytest.raises(Aborted, match=f"meanwhile could not be told: if they did, it is in snapshot {kept}, "):
+            driver.finish()
 
 
 def test_s09_a_candidate_that_nobody_wrote_to_leaves_no_snapshot(installation: Installation) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from airflow.providers.amazon.aws.links.base_aws import BaseAwsLink
@@ -174,6 +175,14 @@ def links_of_result(result: dict[str, Any], scene: Scene | None) -> Links:
     return found
 
 
+@cache
+def _partition(region: str) -> str:
+    """Botocore reads all its regions for it, each time."""
+    import boto3  # takes a second: not while DAGs are parsed
+
+    return boto3.Session(region_name=region).get_partition_for_region(region)
+
+
 def persist(
     context: Context, operator: BaseOperator, outcome: Wait | Done, place: Place | None, scene: Scene | None
 ) -> None:
@@ -185,8 +194,6 @@ def persist(
     wanted = [link for link in found if any(isinstance(one, link) for one in operator.operator_extra_links)]
     if not wanted or not region:
         return
-    import boto3  # takes a second: not while DAGs are parsed
-
-    partition = boto3.Session(region_name=region).get_partition_for_region(region)
+    partition = _partition(region)
     for link in wanted:
         link.persist(context=context, operator=operator, region_name=region, aws_partition=partition, **found[link])

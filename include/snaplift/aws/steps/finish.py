@@ -9,6 +9,7 @@ from datetime import datetime
 from snaplift import naming
 from snaplift.aws.aws import Aws
 from snaplift.aws.errors import StepFailed
+from snaplift.aws.steps import marks
 from snaplift.aws.steps.activate import protect
 from snaplift.aws.steps.confirm import settle
 from snaplift.aws.steps.job import token
@@ -27,6 +28,8 @@ from snaplift.promotion.run import Run
 from snaplift.promotion.wait import Wait
 
 log = logging.getLogger(__name__)
+
+_TOLD, _UNTOLD = "told", "untold"
 
 
 class Aborted(StepFailed):
@@ -124,13 +127,20 @@ def _sentence(plan: Plan, lock: Lock, aws: Aws) -> str:
         else f"nothing is active in {plan.name}, as before"
     )
     reason = lock.failure or "the run was ended before its release was active"
+    return f"aborted, {serves}. {_written(plan, aws)}Why: {reason}"
+
+
+def _written(plan: Plan, aws: Aws) -> str:
     kept = _final_snapshot(plan)
-    written = (
-        f"What visitors wrote to {plan.database} meanwhile is in snapshot {kept}. "
-        if kept is not None and aws.databases.snapshot(kept) is not None
-        else ""
+    snapshot = aws.databases.snapshot(kept) if kept is not None else None
+    if snapshot is None:
+        return ""
+    if snapshot.tags.get(marks.WRITES) == _TOLD:
+        return f"What visitors wrote to {plan.database} meanwhile is in snapshot {kept}. "
+    return (
+        f"Whether visitors wrote to {plan.database} meanwhile could not be told: if they did, it is in snapshot "
+        f"{kept}, which keeps all that it held. "
     )
-    return f"aborted, {serves}. {written}Why: {reason}"
 
 
 def _final_snapshot(plan: Plan) -> str | None:
@@ -271,6 +281,8 @@ def _kept_in(promotion: Promotion) -> str | None:
     writes = find_candidates_writes(promotion)
     if writes is None or not writes.at_stake:
         return None
-    kept = _final_snapshot(promotion.plan)
+    kept, instance = _final_snapshot(promotion.plan), promotion.aws.databases.instance(writes.database)
+    if kept is not None and instance is not None:  # what is said at the end has to be said again after it has gone
+        promotion.aws.databases.tag(instance, {marks.WRITES: _UNTOLD if writes.untold else _TOLD})
     log.warning("written to %s, which is discarded (final snapshot: %s): %s", writes.database, kept or "none", writes)
     return kept

@@ -15,6 +15,8 @@ ADAPT: Final = f"{naming.TAG_PREFIX}adapt"
 """``<number>-begun`` or ``<number>-done``, of the last item; where data is authored, of its setup."""
 SMOKE: Final = f"{naming.TAG_PREFIX}smoke"
 """The revision that passed."""
+WRITES: Final = f"{naming.TAG_PREFIX}writes"
+"""Of one that is discarded with a final snapshot, which inherits it: whether it is known that visitors wrote to it."""
 
 
 def candidate(promotion: Promotion) -> FoundInstance:
