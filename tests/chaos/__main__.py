@@ -1,4 +1,4 @@
-"""Command line: ``python -m tests.chaos`` sweeps, with ``--point`` it tries one point, with ``--list`` names them."""
+"""Command line: ``python -m tests.chaos`` sweeps, with ``--point`` it tries one point, ``all`` is ``make chaos``."""
 
 from __future__ import annotations
 
@@ -10,19 +10,25 @@ import tempfile
 import time
 from pathlib import Path
 
+from tests.chaos.parts import whole
 from tests.chaos.points import Point
 from tests.chaos.sweep import sweep, tell
+from tests.support.totals import hand_over
 
 
 def main() -> int:
     """Run one of them. Returns the exit status: 0 if all that was tried held."""
     options = _parser().parse_args()
+    if options.what == "all":
+        return whole(seed=options.seed, sample=_sample())
     if options.point:
         return _one(options.point)
     began = time.monotonic()
     print(f"the sweep: at most {options.seconds} s, seed {options.seed} (CHAOS_SECONDS, CHAOS_SEED)", flush=True)
     result = sweep(seconds=options.seconds, seed=options.seed, processes=options.processes)
     tell(result, time.monotonic() - began)
+    struck = [trial for trial in result.trials.values() if trial.struck]
+    hand_over(planned=len(result.planned), tried=len(struck), held=sum(not trial.problems for trial in struck))
     return 0 if result.held else 1
 
 
@@ -40,8 +46,15 @@ def _one(point: Point) -> int:
     return 1 if trial.problems or not trial.struck else 0
 
 
+def _sample() -> float | None:
+    """Seconds for the sweep, if somebody has said how many."""
+    given = os.environ.get("CHAOS_SECONDS")
+    return float(given) if given else None
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
+    parser.add_argument("what", nargs="?", choices=("sweep", "all"), default="sweep")
     parser.add_argument("--point", type=Point.parse, help="scenario/task/call/fault, as a sweep prints it")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--seconds", type=int, default=int(os.environ.get("CHAOS_SECONDS", "1080")))
