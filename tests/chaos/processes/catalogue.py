@@ -21,9 +21,10 @@ from snaplift.naming import Namespace, Tenant
 
 TENANT: Final = Tenant.parse("ab-0200")
 KILLS: Final = "kills"
+KILLS_TOO: Final = "killstoo"
 ENDINGS: Final = ("failed", "succeeded", "taskfailed", "tasksuccess", "taskskipped", "cleared", "clearedone", "deleted")
 LATE_ENDINGS: Final = ("latefailed", "lategreen", "latecleared", "latedeleted")
-ENVIRONMENTS: Final = ("dev", KILLS, *ENDINGS, *LATE_ENDINGS)
+ENVIRONMENTS: Final = ("dev", KILLS, KILLS_TOO, *ENDINGS, *LATE_ENDINGS)
 RUN_SECONDS: Final = 600.0
 _LONG: Final = 900.0
 """Seconds that the laptop's AWS is told to take for something: whoever waits for it can be looked at."""
