@@ -51,12 +51,12 @@ def play(*, steps: int, seed: int, shrink: bool = True) -> Played:
     Promotions.counts.clear()
     Promotions.endings.clear()
     Promotions.stories.clear()
-    turn = 0
+    turn, left = 0, steps
     while True:
-        broke = _turn(seed + turn, max(1, steps // LENGTH), shrink=shrink)
-        turn += 1
+        broke = _turn(seed + turn, max(1, left // LENGTH), shrink=shrink)
         played = Played(Promotions.counts.copy(), Promotions.endings.copy(), Promotions.stories.copy(), broke)
-        if broke or played.steps >= steps:
+        turn, left = turn + 1, steps - played.steps
+        if broke or left <= 0:
             return played
 
 
