@@ -1,4 +1,4 @@
-"""Command line: ``python -m tests.chaos`` sweeps, with ``--point`` it tries one point, several in one run."""
+"""Command line: ``python -m tests.chaos`` sweeps, with ``--point`` it tries points, ``all`` is ``make chaos``."""
 
 from __future__ import annotations
 
@@ -11,19 +11,30 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from tests.chaos.parts import whole
 from tests.chaos.points import Point
 from tests.chaos.sweep import sweep, tell
+from tests.support.totals import hand_over
 
 
 def main() -> int:
     """Run one of them. Returns the exit status: 0 if all that was tried held."""
     options = _parser().parse_args()
+    if options.what == "all":
+        return whole(seed=options.seed, sample=_sample())
     if options.point:
         return _again(options.point)
     began = time.monotonic()
     print(f"the sweep: at most {options.seconds} s, seed {options.seed} (CHAOS_SECONDS, CHAOS_SEED)", flush=True)
     result = sweep(seconds=options.seconds, seed=options.seed, processes=options.processes)
     tell(result, time.monotonic() - began)
+    hand_over(
+        planned=result.total,
+        tried=result.tried,
+        held=result.held,
+        orphans=result.orphans,
+        lost_writes=result.lost_writes,
+    )
     return 0 if result.good else 1
 
 
@@ -42,8 +53,15 @@ def _again(points: Sequence[Point]) -> int:
     return 1 if trial.problems or trial.missed else 0
 
 
+def _sample() -> float | None:
+    """Seconds for the sweep, if somebody has said how many."""
+    given = os.environ.get("CHAOS_SECONDS")
+    return float(given) if given else None
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
+    parser.add_argument("what", nargs="?", choices=("sweep", "all"), default="sweep")
     parser.add_argument(
         "--point",
         type=Point.parse,

@@ -8,6 +8,8 @@ import random
 import sys
 import time
 
+from tests.support.totals import hand_over
+
 STEPS = 10_000
 
 
@@ -27,6 +29,7 @@ def main() -> int:
     played = play(steps=options.steps, seed=options.seed)
     print("\n".join(played.lines()))
     print(f"{played.steps} steps in {time.monotonic() - began:.0f} s: {'broke' if played.broke else 'all held'}")
+    hand_over(steps=played.steps, **{ending: played.endings[ending] for ending in ("green", "aborted", "refused")})
     return 1 if played.broke else 0
 
 

@@ -12,6 +12,8 @@ _UNDER_WAY = frozenset(
     {"PENDING", "IN_PROGRESS", "STOP_REQUESTED", "ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS"}
 )  # fmt: skip
 PORT = 3306
+DRAINING = 420
+"""Seconds that a task takes to stop: its requests are given the load balancer's five minutes, then it its own two."""
 
 
 class Ecs:
@@ -119,7 +121,7 @@ class Ecs:
     def stop(self, task: Task) -> None:
         if task.runs:
             task.status = "STOPPING"
-            self.world.later(45, self._stopped, task, 137)
+            self.world.later(DRAINING if task.service else 45, self._stopped, task, 137)
 
     def _stopped(self, task: Task, exit_code: int) -> None:
         if task.status != "STOPPED":
@@ -154,11 +156,8 @@ class Ecs:
         if found is None:
             return {"services": [], "failures": [{"reason": "MISSING"}]}
         runs = self._tasks(found)
-        others = {
-            task.definition
-            for task in self.world.tasks.values()
-            if task.service == found.name and task.status != "STOPPED"
-        } - {found.primary.definition}
+        # A deployment is told of as long as it has tasks that run: those which are stopping are no longer counted.
+        others = {task.definition for task in runs} - {found.primary.definition}
         described = {
             "serviceArn": f"arn:service/{found.name}",
             "status": found.status,

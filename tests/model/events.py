@@ -8,8 +8,8 @@ from tests.model import people
 from tests.model.client import Kind
 
 ASKED: Final = (
-    *[("qa", "new")] * 5, *[("prod", "tested")] * 4, ("qa", "standing"), ("prod", "standing"), ("qa", "tested"),
-    ("dev", "origin"),
+    *[("qa", "new")] * 15, *[("prod", "tested")] * 12, *[("qa", "standing")] * 3, *[("prod", "standing")] * 3,
+    ("qa", "tested"), ("dev", "origin"),
 )  # fmt: skip
 FAULTS: Final[dict[str, Kind]] = {
     "killed before a write": "before",
@@ -23,7 +23,9 @@ OVERTAKERS: Final = tuple(
     for who in ("its finish", "its clear", "another run", "time", "a deployment", "its recovery", "visitors")
 )
 MISFORTUNES: Final = {f"the next {what} fails": what for what in ("stack", "deployment", "task")}
+SUPERSEDED: Final = ("something else is deployed once it is confirmed", "the old is put back once it is confirmed")
+_MEDDLING: Final = (*MISFORTUNES, *people.DEEDS, "the run is marked failed", "the run dies", "its Airflow is lost")
 DISTURBANCES: Final = (
-    *FAULTS, *OVERTAKERS, *FAULTS, *OVERTAKERS, *MISFORTUNES, *people.DEEDS, "the run is marked failed", "the run dies",
-    "its Airflow is lost", "take the active database away",
+    *(*FAULTS, *OVERTAKERS) * 8, *_MEDDLING * 4, *SUPERSEDED * 4, "take the active database away",
 )  # fmt: skip
+"""The last leaves a namespace that no promotion can help: it is rare, or most stories would be about nothing else."""

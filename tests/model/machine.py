@@ -16,7 +16,7 @@ from snaplift.promotion.lock import Lock
 from snaplift.promotion.recovery import Holder
 from tests.model import people
 from tests.model.client import Fault, Killed, Kind
-from tests.model.events import ASKED, DISTURBANCES, FAULTS, MISFORTUNES, OVERTAKERS
+from tests.model.events import ASKED, DISTURBANCES, FAULTS, MISFORTUNES, OVERTAKERS, SUPERSEDED
 from tests.model.ground import PLATFORMS, strangers
 from tests.model.invariants import leftovers, pointer_of, problems
 from tests.model.plugged import plugged
@@ -24,6 +24,7 @@ from tests.model.references import locks
 from tests.model.runs import Run, drive, standing
 
 FEW = 25
+MOST = 4
 RULES: Final = ("begin a run", "go on", "go on until", "clear a task", "recover")
 """As they are counted."""
 _any = st.integers(min_value=0, max_value=12)
@@ -38,6 +39,8 @@ class Promotions(RuleBasedStateMachine):
 
     counts: ClassVar[Counter[str]] = Counter()
     endings: ClassVar[Counter[str]] = Counter()
+    stories: ClassVar[Counter[str]] = Counter()
+    """By how many promotions of one came to a good end."""
 
     @initialize(serving=st.sampled_from([("dev",), ("dev", "qa"), ("dev", "qa"), ("dev", "qa", "prod")]))
     def begin(self, serving: tuple[str, ...]) -> None:
@@ -99,8 +102,8 @@ class Promotions(RuleBasedStateMachine):
     ) -> None:
         """A person, or the night, triggers a promotion, mostly after all was put right. Something happens to it."""
         environment, release = asked
-        if mended and not self._dead():
-            people.mend(self.model)
+        if mended:
+            self._mend()
         self.world.advance(60 * minutes)
         if release == "standing":
             found = sorted({name.rpartition("-")[2] for name in self.world.snapshots if "-dev-snapshot-" in name})
@@ -111,6 +114,16 @@ class Promotions(RuleBasedStateMachine):
         if then:
             self._disturb(run, then, after, which)
         self._go_on("go on after it", run, further)
+
+    def _mend(self) -> None:
+        """What dead runs have left is finished, then what is left to people is put right."""
+        for _ in range(FEW):
+            if not self._dead():
+                break
+            people.mend(self.model)
+            self._recover()
+            self.world.advance(120)
+        people.mend(self.model)
 
     def _go_on(self, what: str, run: Run, tries: int) -> None:
         self._count(what)
@@ -162,6 +175,9 @@ class Promotions(RuleBasedStateMachine):
             run.die()
         elif what == "its Airflow is lost":
             run.die(lost=True)
+        elif what in SUPERSEDED:
+            self._count("tries of a task", drive(run, until="activate"))
+            (people.deploy if what == SUPERSEDED[0] else people.put_back)(self.model, run.environment)
         elif what in MISFORTUNES:
             self.world.misfortunes.add(MISFORTUNES[what])
         elif what in people.DEEDS:
@@ -282,4 +298,6 @@ class Promotions(RuleBasedStateMachine):
         found = [] if self.broken else list(leftovers(self.world, self.once_active))
         assert not found, found
         for run in self.runs:
-            self.endings[f"{run.colour or run.state}"] += 1
+            self.endings[run.ending or run.state] += 1
+        green = sum(run.ending == "green" for run in self.runs)
+        self.stories[f"{green}" if green < MOST else f"{MOST} or more"] += 1

@@ -34,6 +34,13 @@ def deploy(model: Model, environment: str) -> None:
     model.ecs.update_service("", service.name, made["taskDefinition"]["taskDefinitionArn"])
 
 
+def put_back(model: Model, environment: str) -> None:
+    """Somebody deploys what the pointer says is active, as if what is being deployed were none of it."""
+    service, pointer = _service(model, environment), pointer_of(model.world, environment)
+    if service is not None and pointer is not None and pointer["active"] is not None:
+        model.ecs.update_service("", service.name, pointer["active"]["task_definition"])
+
+
 def visit(model: Model, environment: str) -> None:
     """Visitors write to whatever database a task of the service is on."""
     for task in model.world.tasks.values():
@@ -133,7 +140,11 @@ def take_active(model: Model, environment: str) -> bool:
 
 
 def mend(model: Model) -> None:
-    """Put right what snaplift said it would not touch: pointers that cannot be read, services that run another's."""
+    """Put right what snaplift said it would not touch.
+
+    Pointers that cannot be read, services that run another's revision, and what visitors wrote: somebody who has
+    brought it to where the data is authored takes it away.
+    """
     plans: dict[str, Any] = {plan["environment"]: plan for _, _, plan in locks(model.world)}
     for environment in ENVIRONMENTS:
         versions = model.world.parameters[_parameter(environment)]
@@ -142,6 +153,9 @@ def mend(model: Model) -> None:
         service, pointer = _service(model, environment), pointer_of(model.world, environment)
         if service is None or pointer is None or pointer["active"] is None:
             continue
+        active = model.world.instances.get(pointer["active"]["database"]["name"])
+        if active is not None and environment not in plans:
+            active.written = 0
         if service.desired == 0:
             model.ecs.update_service("", service.name, service.primary.definition, desiredCount=2)
         tagged = model.world.definitions[service.primary.definition]["tags"]

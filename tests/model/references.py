@@ -71,6 +71,21 @@ def check_counted(world: World, name: str, before: str, after: str) -> None:
             world.violations.append(f"I7: {instance.counted[1]} rows are given up, which {record.plan.name} refuses")
 
 
+def check_confirmed(world: World, name: str, before: str, after: str) -> None:
+    """Note a violation if a pointer gets an active revision that is not what was deployed last.
+
+    What is deployed in the very moment is nobody's to see: only what was there when the step began does count.
+    """
+    old, new = (json.loads(text) if text.startswith("{") else {} for text in (before, after))
+    active = new.get("active")
+    service = world.services.get(name.removeprefix("/snaplift/").removesuffix(POINTER).replace("/", "-"))
+    if not active or active == old.get("active") or service is None or active["run"] not in world.began:
+        return
+    runs = service.primary
+    if runs.definition != active["task_definition"] and runs.created <= world.began[active["run"]]:
+        world.violations.append(f"I1: {name} moves to {active['task_definition']}, and {runs.definition} was deployed")
+
+
 def _references(world: World, instance: Instance) -> Iterator[str]:
     yield from _of_pointers(world, instance)
     for task in world.tasks.values():

@@ -44,6 +44,8 @@ class Run:
         self.state: Literal["running", "finishing", "ended", "dead"] = "running"
         self.colour: Literal["", "green", "red"] = ""
         self.why = ""
+        self.ending: Literal["", "green", "aborted", "refused", "not finished"] = ""
+        """Refused: before it had a lock, so that there was nothing to undo."""
         self.left: list[str] = list(self.steps)
         self.failed: list[str] = []
         self.tries = 0
@@ -69,6 +71,9 @@ class Run:
         if self.state in {"ended", "dead"}:
             return
         task, life = self.task, self.life
+        # One that overtakes it, or is a later life of it, may begin and end in the middle of it.
+        began = self.model.world.began.get(self.run.hash)
+        self.model.world.began[self.run.hash] = self.now()
         try:
             outcome = self._try(self._finish if task == "finish" else lambda: self._step(task))
         except Killed:  # Airflow notices, and tries again
@@ -81,6 +86,9 @@ class Run:
         else:
             if self.life == life:  # what an overtaken task says, Airflow does not hear
                 self._went(task, outcome)
+        finally:
+            if began is not None:
+                self.model.world.began[self.run.hash] = began
 
     def _try(self, advance: Callable[[], Wait | Done]) -> Wait | Done:
         if self.wait is None:
@@ -118,7 +126,7 @@ class Run:
         self.wait, self.tries = None, 0
         if task == "finish":
             bad = bool(outcome.skipped and self.failed)
-            self._end("red" if bad else "green", outcome.skipped)
+            self._end("refused" if bad else "green", outcome.skipped)
             return
         self.left.pop(0)
         if not self.left:
@@ -127,14 +135,14 @@ class Run:
     def _failed(self, task: str, error: Exception) -> None:
         self.wait = None
         if task == "finish" and isinstance(error, finish.Aborted):
-            self._end("red", "aborted")
+            self._end("aborted", "aborted")
             return
         self.tries += 1
         if not is_permanent(error) and self.tries <= RETRIES:
             return
         self.tries = 0
         if task == "finish":
-            self._end("red", f"not finished: {error}")
+            self._end("not finished", f"not finished: {error}")
         else:
             self.failed.append(task)
             self.why = f", failed: {task}: {type(error).__name__}: {error}"
@@ -148,10 +156,10 @@ class Run:
         except (Exception, Killed):
             return
 
-    def _end(self, colour: Literal["green", "red"], why: str) -> None:
-        self.state, self.colour = "ended", colour
+    def _end(self, ending: Literal["green", "aborted", "refused", "not finished"], why: str) -> None:
+        self.state, self.ending, self.colour = "ended", ending, "green" if ending == "green" else "red"
         self.why = f"{self.why}; {why}" if why else self.why
-        if colour == "green" and not why and not self._is_active():
+        if ending == "green" and not why and not self._is_active():
             self.model.world.violations.append(f"I6: {self} ended green, and its release is not active")
 
     def _is_active(self) -> bool:
@@ -176,6 +184,7 @@ class Run:
         begin = self.steps.index(task)
         self.left = list(self.steps[begin:]) if task in {"plan", "lock"} else ["lock", *self.steps[begin:]]
         self.state, self.colour, self.wait, self.tries, self.failed, self.why = "running", "", None, 0, [], ""
+        self.ending = ""
         if self.plan is None:
             self.left = list(self.steps)
 

@@ -8,7 +8,7 @@ from copy import deepcopy
 from typing import Any
 
 from tests.model.rds import KEY
-from tests.model.references import POINTER, check_counted
+from tests.model.references import POINTER, check_confirmed, check_counted
 from tests.model.world import World, refusal
 
 DIGEST = "sha256:" + "a" * 64
@@ -31,6 +31,7 @@ class Ssm:
             raise refusal("ParameterAlreadyExists", f"{Name} already exists.")
         if Name.endswith(POINTER) and Name in self.world.parameters:
             check_counted(self.world, Name, self.world.parameters[Name][-1], Value)
+            check_confirmed(self.world, Name, self.world.parameters[Name][-1], Value)
         self.world.parameters.setdefault(Name, []).append(Value)
         return {"Version": len(self.world.parameters[Name])}
 

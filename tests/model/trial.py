@@ -21,6 +21,7 @@ class Played:
 
     counts: Counter[str]
     endings: Counter[str]
+    stories: Counter[str]
     broke: str
 
     @property
@@ -32,9 +33,14 @@ class Played:
         """Say it, a line for each rule."""
         for what, number in self.counts.most_common():
             yield f"  {number:>7}  {what}"
-        yield f"  runs ended: {', '.join(f'{number} {colour}' for colour, number in sorted(self.endings.items()))}"
+        yield f"  runs ended: {_listed(self.endings)}"
+        yield f"  stories by how many of their runs ended green: {_listed(self.stories, ': ')}"
         if self.broke:
             yield self.broke
+
+
+def _listed(counted: Counter[str], between: str = " ") -> str:
+    return ", ".join(f"{what}{between}{number}" for what, number in sorted(counted.items()))
 
 
 def play(*, steps: int, seed: int, shrink: bool = True) -> Played:
@@ -44,12 +50,13 @@ def play(*, steps: int, seed: int, shrink: bool = True) -> Played:
     """
     Promotions.counts.clear()
     Promotions.endings.clear()
-    turn = 0
+    Promotions.stories.clear()
+    turn, left = 0, steps
     while True:
-        broke = _turn(seed + turn, max(1, steps // LENGTH), shrink=shrink)
-        turn += 1
-        played = Played(Promotions.counts.copy(), Promotions.endings.copy(), broke)
-        if broke or played.steps >= steps:
+        broke = _turn(seed + turn, max(1, left // LENGTH), shrink=shrink)
+        played = Played(Promotions.counts.copy(), Promotions.endings.copy(), Promotions.stories.copy(), broke)
+        turn, left = turn + 1, steps - played.steps
+        if broke or left <= 0:
             return played
 
 

@@ -163,6 +163,8 @@ class World:
         self.misfortunes: set[str] = set()
         """What goes wrong the next time: ``stack``, ``deployment``, ``task``."""
         self.violations: list[str] = []
+        self.began: dict[str, datetime] = {}
+        """When the try of a task began that a run is in, or was in last, by the run's hash."""
 
     def next(self) -> int:
         self.counter += 1

@@ -6,7 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -21,11 +21,13 @@ from snaplift.naming import Namespace, Tenant
 
 TENANT: Final = Tenant.parse("ab-0200")
 KILLS: Final = "kills"
+KILLS_TOO: Final = "killstoo"
 ENDINGS: Final = ("failed", "succeeded", "taskfailed", "tasksuccess", "taskskipped", "cleared", "clearedone", "deleted")
-ENVIRONMENTS: Final = ("dev", KILLS, *ENDINGS)
+LATE_ENDINGS: Final = ("latefailed", "lategreen", "latecleared", "latedeleted")
+ENVIRONMENTS: Final = ("dev", KILLS, KILLS_TOO, *ENDINGS, *LATE_ENDINGS)
 RUN_SECONDS: Final = 600.0
 _LONG: Final = 900.0
-"""Seconds that the laptop's AWS is told to take for a restore: whoever waits for it can be looked at."""
+"""Seconds that the laptop's AWS is told to take for something: whoever waits for it can be looked at."""
 _TITLE: Final = b"airflow worker -- LocalExecutor:"
 
 
@@ -37,20 +39,25 @@ class Catalogue:
         self.airflow = installation.airflow
         self.namespaces: list[Namespace] = []
         """Those that stand."""
+        self.kills = 0
+        self.endings = 0
+        self.orphans: list[str] = []
+        """What was left over of promotions that had ended, recovery included."""
 
     def provision_platforms(self) -> None:
         """Make the platforms, and where the data is authored."""
         for name in self.installation.platforms:
-            self._succeed({name: self.start("platform.provision", {"platform": name})})
+            self.succeed({name: self.start("platform.provision", {"platform": name})})
         self.provision("dev")
 
     def provision(self, *environments: str) -> None:
         """Make the namespaces of environments."""
         conf = {name: {"environment": name, "build": ""} for name in environments}
-        self._succeed({name: self.start(TENANT.provision_dag_id, conf[name]) for name in environments})
+        self.succeed({name: self.start(TENANT.provision_dag_id, conf[name]) for name in environments})
         self.namespaces += [Namespace(TENANT, name) for name in environments]
 
-    def _succeed(self, runs: Mapping[str, Run]) -> None:
+    def succeed(self, runs: Mapping[str, Run]) -> None:
+        """Follow runs, all of which have to go well."""
         for label, ended in self.end(runs).items():
             assert ended.state == "success", f"{label}: {ended.failures}"
 
@@ -77,6 +84,21 @@ class Catalogue:
     def reaches(self, run: Run, task_id: str, *states: str) -> RunState:
         return self.airflow.wait_for_task(run, task_id, states, RUN_SECONDS)
 
+    def delete(self, run: Run) -> None:
+        """Delete a run under way, as a person does: Airflow deletes only those that have ended, so it is ended first.
+
+        No task of its own is left to undo it: its end is painted, too.
+        """
+        self.airflow.pause(run.dag_id)
+        self.airflow.mark_task(run, "finish", "failed")
+        self.airflow.mark(run, "failed")
+        self.airflow.delete(run)
+        self.airflow.pause(run.dag_id, paused=False)
+
+    def recover(self) -> None:
+        """Run ``fleet.recover``, which has to go well."""
+        self.succeed({"recover": self.start("fleet.recover", {})})
+
     # -- what stands -------------------------------------------------------------------------------------------
 
     def release(self, environment: str) -> str | None:
@@ -84,30 +106,42 @@ class Catalogue:
         active = Site(self.installation, Namespace(TENANT, environment)).pointer().active
         return active.release if active else None
 
-    def untrue(self) -> list[str]:
-        """What does not hold that has to hold when no promotion is under way."""
-        return [f"{one.words}: {one.found}" for one in truths(self.installation, self.namespaces) if not one.holds]
+    def untrue(self, *, reapers: str = "") -> list[str]:
+        """What does not hold that has to hold when no promotion is under way.
+
+        :param reapers: what is known to be left to the reaper, which none of this waits for: all that names this.
+        """
+        found = [f"{one.words}: {it}" for one in truths(self.installation, self.namespaces) for it in one.found]
+        found = [line for line in found if not reapers or reapers not in line]
+        self.orphans += found
+        return found
+
+    def lasting_restores(self) -> AbstractContextManager[None]:
+        """A database does not come before this is left."""
+        return self.lasting("rds.restore")
 
     @contextmanager
-    def lasting_restores(self) -> Iterator[None]:
-        """A database does not come before this is left."""
-        usual = self.installation.control("GET", "delays")["rds.restore"]
-        self.installation.control("PUT", "delays", {"rds.restore": _LONG})
+    def lasting(self, what: str) -> Iterator[None]:
+        """What takes the laptop's AWS a moment does not come to its end before this is left."""
+        usual = self.installation.control("GET", "delays")[what]
+        self.installation.control("PUT", "delays", {what: _LONG})
         try:
             yield
         finally:
-            self.installation.control("PUT", "delays", {"rds.restore": usual})
+            self.installation.control("PUT", "delays", {what: usual})
 
     # -- processes ---------------------------------------------------------------------------------------------
 
     def kill(self, name: str) -> None:
         """SIGKILL to one of Airflow's processes; then it is started again, as whatever supervises it does."""
+        self.kills += 1
         self.installation.tell(f"kill -9 of {name}")
         self.installation.programs.kill(name)
         server.start_process(self.installation.programs, self.installation.settings, name)
 
     def restart(self) -> None:
         """Stop all of Airflow and start it again on the same database."""
+        self.kills += 1
         self.installation.tell("Airflow is stopped and started again")
         self.installation.programs.stop(*server.PROCESSES, grace=2.0)
         for name in server.PROCESSES:
@@ -124,6 +158,7 @@ class Catalogue:
         :raises AirflowError: it never was
         """
         found = self._until(lambda: self._processes_of(run, task_id), f"{task_id} to run")
+        self.kills += 1
         self.installation.tell(f"kill -9 of {task_id}'s {'supervisor' if supervisor else 'own process'}")
         os.kill(found[0 if supervisor else 1], signal.SIGKILL)
 

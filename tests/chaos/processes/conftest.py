@@ -12,6 +12,7 @@ from local.demo.installation import Image, Installation
 from local.demo.ports import Ports, choose
 
 from tests.chaos.processes.catalogue import ENVIRONMENTS, TENANT, Catalogue
+from tests.support.totals import hand_over
 
 PORTS: Final = Ports(aws=25566, airflow=29080, sites=29088, tasks=8090)
 RECORDS: Final = 20
@@ -50,6 +51,7 @@ def catalogue(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
         found = Catalogue(installation)
         found.provision_platforms()
         yield found
+        hand_over(kills=found.kills, endings=found.endings, orphans=len(found.orphans))
     finally:
         installation.stop()
 

@@ -7,11 +7,16 @@ of Airflow is stopped at once and started again on the same file.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import pytest
 from local.airflow.client import Run
+from local.demo.following import Followed
 
-from tests.chaos.processes.catalogue import KILLS, Catalogue
+from tests.chaos.processes.catalogue import KILLS, KILLS_TOO, Catalogue
+
+KILLED = {KILLS: ("deploy", False), KILLS_TOO: ("activate", True)}
+"""By environment the task whose own process is killed, or (True) the one that watches over it."""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -47,9 +52,35 @@ def test_s35_all_of_airflow_is_stopped_and_started_again(catalogue: Catalogue) -
     while_it_waits(catalogue, catalogue.restart)
 
 
-@pytest.mark.parametrize(("task_id", "supervisor"), [("deploy", False), ("activate", True)])
-def test_s17_a_tasks_process_is_killed(catalogue: Catalogue, task_id: str, supervisor: bool) -> None:
-    before = catalogue.release(KILLS)
-    run = catalogue.promote(KILLS)
-    catalogue.kill_task(run, task_id, supervisor=supervisor)
-    assert_ends_well(catalogue, run, before)
+@dataclass(frozen=True)
+class Ended:
+    """How promotions ended of which a task's process was killed, by environment."""
+
+    runs: dict[str, Followed]
+    before: dict[str, str | None]
+    after: dict[str, str | None]
+    """The release that was active."""
+    untrue: list[str]
+
+
+@pytest.fixture(scope="module")
+def ended(catalogue: Catalogue) -> Ended:
+    """Side by side: while Airflow misses the first, and waits before it tries again, the second gets to its task."""
+    catalogue.provision(KILLS_TOO)
+    before = {environment: catalogue.release(environment) for environment in KILLED}
+    runs = {}
+    for environment, (task_id, supervisor) in KILLED.items():
+        runs[environment] = catalogue.promote_locked(environment)
+        catalogue.kill_task(runs[environment], task_id, supervisor=supervisor)
+    followed = catalogue.end(runs)
+    return Ended(followed, before, {name: catalogue.release(name) for name in KILLED}, catalogue.untrue())
+
+
+@pytest.mark.parametrize("environment", KILLED)
+def test_s17_a_tasks_process_is_killed(ended: Ended, environment: str) -> None:
+    assert (ended.runs[environment].state, ended.runs[environment].failures) == ("success", {})
+    assert ended.after[environment] not in {None, ended.before[environment]}
+
+
+def test_s17_nothing_is_left_of_what_was_killed(ended: Ended) -> None:
+    assert ended.untrue == []
