@@ -9,19 +9,16 @@ from datetime import datetime
 from snaplift import naming
 from snaplift.config.platform import Platforms
 from snaplift.config.tenant import Tenant
-from snaplift.promotion.plan import Before, Frozen, Mode, Place, Plan, Source
-from snaplift.promotion.pointer import Pointer, Revision
+from snaplift.promotion.earlier import PASSING_STATES, Kept, NoSuchRevision, existing, refuse_reuse, take_up
+from snaplift.promotion.plan import KEEPING, REUSING, Before, Frozen, Mode, Place, Plan, Source
+from snaplift.promotion.pointer import DatabaseReference, Pointer, Revision
 from snaplift.promotion.quotas import Usage, shortages_of_promotion
+from snaplift.promotion.revision import content_hash, task_definition
 from snaplift.promotion.run import Run
 from snaplift.promotion.writes import Writes, refusal
 from snaplift.stacks.outputs import NamespaceOutputs, PlatformOutputs
 
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-
-# A snapshot can be begun in these states only (RDS: CreateDBSnapshot); the others pass by themselves.
-PASSING_STATES = frozenset(
-    {"available", "storage-optimization", "backing-up", "modifying", "maintenance", "configuring-enhanced-monitoring"}
-)
 
 
 class PlanRefused(ValueError):
@@ -32,14 +29,18 @@ class PlanRefused(ValueError):
         self.reasons = reasons
 
 
+class UnknownRelease(PlanRefused):
+    """What is asked for is not there, or is no release at all: the message should go on with what there is."""
+
+
 class Request(Frozen):
     """What a person, or the nightly DAG, asks for."""
 
     environment: str
     release: str = "new"
-    """``new``, ``tested``, or a release's timestamp; provisioning asks for ``origin``."""
+    """``new``, ``tested``, ``active``, ``previous``, or a release's timestamp; provisioning asks for ``origin``."""
     build: str = ""
-    """A tag or a digest; empty: the tested build, or the tag that the configuration names."""
+    """A tag or a digest; empty: the tested build or the previous one's, or the tag that the configuration names."""
     dry_run: bool = False
     asked_at: datetime | None = None
     """When the run was asked for; the same when it is cleared and run again. None: it is not known."""
@@ -52,6 +53,18 @@ class Choice(Frozen):
     release: str | None
     images: dict[str, str]
     """By container ``repository@digest``, or ``repository:tag`` where the digest is yet to be found."""
+    earlier: Revision | None = None
+    """The revision that is taken up, for the modes ``again``, ``restored`` and ``active``."""
+
+    @property
+    def reuses(self) -> DatabaseReference | None:
+        """The database that stands and is to be used."""
+        return self.earlier.database if self.earlier and self.mode in REUSING else None
+
+    @property
+    def replaces(self) -> bool:
+        """Whether another database serves afterwards."""
+        return self.mode not in KEEPING
 
 
 class Instance(Frozen):
@@ -73,6 +86,8 @@ class Snapshot(Frozen):
     """A release's snapshot, as it was found."""
 
     identifier: str
+    resource_id: str = ""
+    """Of the instance that it was taken of."""
     status: str
     ours: bool
     encrypted: bool
@@ -106,12 +121,17 @@ class Facts(Frozen):
     """What the active revision needs to come up, and what is not there."""
     writes: Writes | None = None
     """In the target's active database; None: there is none."""
+    kept: Kept | None = None
+    """The database that is to be used again."""
+    content: str | None = None
+    """What the task definition that serves is known by, where its database gets another build."""
 
 
-def choose(request: Request, tenant: Tenant, above: Revision | None) -> Choice:
+def choose(request: Request, tenant: Tenant, above: Revision | None, here: Pointer | None = None) -> Choice:
     """Say what a request means.
 
     :param above: what is active in the environment that this one is promoted from.
+    :param here: the environment's own pointer.
     :raises PlanRefused: it means nothing in this environment.
     """
     environment = tenant.environments.get(request.environment)
@@ -122,6 +142,8 @@ def choose(request: Request, tenant: Tenant, above: Revision | None) -> Choice:
     if (request.release == "origin") != (source is None):
         why = "data is authored there, nothing is promoted to it" if source is None else "data is not authored there"
         raise PlanRefused([f"{request.release!r} means nothing in {tenant.tenant}-{request.environment}: {why}"])
+    if (earlier := _choose_earlier(request, tenant, here or Pointer())) is not None:
+        return earlier
     mode: Mode
     release: str | None = None
     match request.release:
@@ -143,16 +165,36 @@ def choose(request: Request, tenant: Tenant, above: Revision | None) -> Choice:
             try:
                 mode, release = "standing", str(naming.Release(text))
             except naming.InvalidName as error:
-                raise PlanRefused([f"release: expected new, tested or a timestamp; {error}"]) from None
+                words = "new, tested, active, previous or a timestamp"
+                raise UnknownRelease([f"release: expected {words}; {error}"]) from None
     tested = above if mode == "tested" and not request.build else None
     return Choice(mode=mode, release=release, images=_images(request.build, tenant, tested))
 
 
-def _images(build: str, tenant: Tenant, tested: Revision | None) -> dict[str, str]:
+def _choose_earlier(request: Request, tenant: Tenant, here: Pointer) -> Choice | None:
+    """Go back with the build that the revision ran with; what is active gets another one."""
+    try:
+        taken_up = take_up(request.release, here)
+    except NoSuchRevision as error:
+        where = f"{tenant.tenant}-{request.environment}"
+        raise UnknownRelease([f"{request.release!r} means nothing in {where}: {error}"]) from None
+    if taken_up is None:
+        return None
+    mode, earlier = taken_up
+    with_its_build = None if request.build or request.release == "active" else earlier
+    return Choice(
+        mode=mode,
+        release=earlier.release,
+        images=_images(request.build, tenant, with_its_build, "previous"),
+        earlier=earlier if mode != "standing" else None,
+    )
+
+
+def _images(build: str, tenant: Tenant, tested: Revision | None, which: str = "tested") -> dict[str, str]:
     containers = tenant.service.containers
     if tested is not None:
         if missing := sorted(set(containers) - set(tested.build)):
-            raise PlanRefused([f"the tested build has no image for {', '.join(missing)}: name a build"])
+            raise PlanRefused([f"the {which} build has no image for {', '.join(missing)}: name a build"])
         return {name: f"{container.image}@{tested.build[name]}" for name, container in containers.items()}
     if DIGEST.fullmatch(build):
         if len(containers) > 1:
@@ -169,7 +211,16 @@ def decide(request: Request, choice: Choice, run: Run, platforms: Platforms, ten
     settings = tenant.environments[request.environment]
     first = tenant.environments[tenant.first]
     source = None
-    if choice.mode != "origin":
+    if choice.mode == "restored" and choice.earlier:
+        source = Source(
+            environment=request.environment,
+            place=Place.of(settings.platform, platforms.platforms[settings.platform]),
+            instance="",
+            resource_id=None,
+            secret=None,
+            final=choice.earlier.final,
+        )
+    elif choice.mode in {"new", "tested", "standing"}:
         source = Source(
             environment=tenant.first,
             place=Place.of(first.platform, platforms.platforms[first.platform]),
@@ -194,6 +245,7 @@ def decide(request: Request, choice: Choice, run: Run, platforms: Platforms, ten
         platform=facts.platform,
         namespace=facts.namespace,
         before=facts.before,
+        earlier=choice.earlier,
         writes=facts.writes,
         left_out={},
     )
@@ -213,10 +265,18 @@ def _left_out(plan: Plan) -> dict[str, str]:
     }
     if plan.approval is None:
         found["approve"] = "the environment asks for none"
-    if plan.mode == "origin":
-        found["snapshot"] = found["copy"] = "the first environment's database is made from nothing"
-    elif not plan.tenant.adapt:
-        found["adapt"] = "the tenant's configuration has none"
+    match plan.mode:
+        case "origin":
+            found["snapshot"] = found["copy"] = "the first environment's database is made from nothing"
+        case "again" | "active":
+            found["snapshot"] = found["copy"] = found["database"] = f"{plan.database} stands, and is used as it is"
+            found["credentials"] = found["adapt"] = f"{plan.database} has been through it"
+        case "restored":
+            found["adapt"] = "it is this environment's own data, as it was when its database went"
+        case _ if not plan.tenant.adapt:
+            found["adapt"] = "the tenant's configuration has none"
+    if plan.mode == "active":
+        found["retire"] = f"{plan.database} goes on serving"
     if not plan.tenant.smoke:
         found["smoke"] = "the tenant's configuration has none"
     return found
@@ -226,6 +286,7 @@ def _reasons(plan: Plan, request: Request, choice: Choice, facts: Facts) -> Iter
     yield from _reasons_of_place(plan, facts)
     yield from _reasons_of_data(plan, facts)
     yield from _reasons_of_release(plan, request, facts)
+    yield from _reasons_of_earlier(plan, facts)
     if lost := refusal(plan.writes, plan.target_writes, plan.environment):
         yield lost
     for container, image in choice.images.items():
@@ -259,7 +320,7 @@ def _reasons_of_place(plan: Plan, facts: Facts) -> Iterator[str]:
 def _reasons_of_data(plan: Plan, facts: Facts) -> Iterator[str]:
     if plan.source is None:
         return
-    if facts.origin is None or facts.origin.database is None:
+    if plan.mode != "restored" and (facts.origin is None or facts.origin.database is None):
         yield f"{plan.source_name} has no database: provision it first"
         return
     if plan.source.place.account != plan.place.account or plan.source.place.region != plan.place.region:
@@ -274,7 +335,7 @@ def _reasons_of_data(plan: Plan, facts: Facts) -> Iterator[str]:
 def _no_data(plan: Plan, facts: Facts) -> str:
     if plan.mode == "new" and plan.source:
         return f"there is no instance {plan.source.instance}, which the pointer of {plan.source_name} names"
-    have = ", ".join(facts.releases) or "none"
+    have = existing(facts.pointer, facts.releases)
     return f"release {plan.release} has no snapshot {plan.snapshot}; those that have one: {have}"
 
 
@@ -289,6 +350,9 @@ def _reasons_of_copy(plan: Plan, facts: Facts, data: Instance | Snapshot) -> Ite
         yield f"{data.identifier} is {data.status}: it cannot be snapshot"
     if isinstance(data, Snapshot) and not data.ours:
         yield f"snapshot {data.identifier} was not made by installation {plan.run.installation}"
+    final = plan.source.final if plan.source else None
+    if isinstance(data, Snapshot) and final and data.resource_id != final.resource_id:
+        yield f"snapshot {data.identifier} is of {data.resource_id}, and the pointer names that of {final.resource_id}"
     if isinstance(data, Snapshot) and data.status != "available":
         yield f"snapshot {data.identifier} is {data.status}, not available"
 
@@ -299,7 +363,7 @@ def _reasons_of_release(plan: Plan, request: Request, facts: Facts) -> Iterator[
         if active is not None:
             yield f"{plan.name} has an active database already"
         return
-    if active is None or plan.release is None or active.release is None:
+    if active is None or plan.release is None or active.release is None or plan.mode == "active":
         return
     if plan.release == active.release:
         yield f"release {plan.release} is active in {plan.name} already"
@@ -315,5 +379,28 @@ def _reasons_of_release(plan: Plan, request: Request, facts: Facts) -> Iterator[
             f"this run asked for {plan.release} before the newer {active.release}, which is active in {plan.name}, was "
             "begun: to go back to it, trigger a new run"
         )
-    if plan.database in facts.pointer.databases:
-        yield f"{plan.database} still stands as the previous database of {plan.name}"
+    if not plan.reuses and plan.database in facts.pointer.databases:
+        yield (
+            f"{plan.database} still stands as the previous database of {plan.name}: ask for 'previous' to have it "
+            "serve again"
+        )
+
+
+def _reasons_of_earlier(plan: Plan, facts: Facts) -> Iterator[str]:
+    if plan.earlier is None:
+        return
+    active = facts.pointer.active
+    # Cleared and planned anew, a rollback would find the other one as the previous and go forward again.
+    if active is not None and active.run == plan.run.hash:
+        yield f"this run made what is active in {plan.name} already: to go on from there, trigger a new run"
+    if plan.reuses is None:
+        return
+    if why := refuse_reuse(plan.reuses, plan.made_by, facts.kept):
+        yield f"{why}: to restore release {plan.release} from its snapshot, ask for it by its timestamp"
+    elif plan.mode == "active" and facts.kept and facts.kept.outputs and None not in facts.images.values():
+        definition = task_definition(plan, facts.kept.outputs)
+        if facts.content == content_hash(definition):
+            yield (
+                f"nothing to do: {plan.name} runs this build with this configuration on {plan.database} already. Name "
+                "another build"
+            )

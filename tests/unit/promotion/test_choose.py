@@ -104,4 +104,4 @@ def test_a_tested_build_lacks_a_container_that_came_later() -> None:
 
 @pytest.mark.parametrize("text", ["", "newest", "20261323t020000z", "20261123T020000Z", "2026-11-23"])
 def test_another_text_is_no_release(text: str) -> None:
-    assert refusal("qa", text).startswith("release: expected new, tested or a timestamp")
+    assert refusal("qa", text).startswith("release: expected new, tested, active, previous or a timestamp")

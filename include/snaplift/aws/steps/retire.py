@@ -16,32 +16,34 @@ def advance(promotion: Promotion) -> Wait | Done:
     """
     plan = promotion.plan
     previous, retention = plan.before.active, plan.effective.retention
+    if skipped := plan.left_out.get("retire"):
+        return Done(skipped=skipped)
     if previous is None or previous.database is None or previous.release is None:
         return Done(skipped="there is no previous database")
     if retention.keep_previous:
         return Done(skipped=f"the previous database stands for {retention.keep_previous} more")
-    _forget_previous(promotion)
+    release = naming.Release(previous.release)
+    final = plan.name.final_snapshot(release, previous.made_by) if retention.final_snapshot else None
+    _forget_previous(promotion, final)
     if wait := wait_unused(promotion, previous.release):
         return wait
-    release = naming.Release(previous.release)
-    final = plan.name.final_snapshot(release, previous.run) if retention.final_snapshot else None
     wait = remove_database(
         promotion,
         previous.database.name,
         resource_id=previous.database.resource_id,
-        run=previous.run,
+        run=previous.made_by,
         final_snapshot=final,
     )
     return wait or Done({"removed": previous.database.name, "final_snapshot": final})
 
 
-def _forget_previous(promotion: Promotion) -> None:
+def _forget_previous(promotion: Promotion, final: str | None) -> None:
     """The pointer says first that the previous database stands no longer; its snapshot is what a rollback restores."""
     pointer, version = promotion.aws.pointers.read(promotion.plan.name.pointer)
     if pointer.active is None or pointer.active.run != promotion.plan.run.hash:
         raise StepFailed(f"{promotion.plan.name.pointer} does not say that this run's release is active")
-    if pointer.previous != pointer.previous_is_gone().previous:
-        promotion.aws.pointers.write(promotion.plan.name.pointer, pointer.previous_is_gone(), read_version=version)
+    if (gone := pointer.previous_is_gone(final)) != pointer:
+        promotion.aws.pointers.write(promotion.plan.name.pointer, gone, read_version=version)
 
 
 def wait_unused(promotion: Promotion, release: str | None) -> Wait | None:

@@ -77,7 +77,8 @@ def keep_fingerprint(promotion: Promotion) -> None:
     :raises StepFailed: it has too many tables.
     """
     plan, database = promotion.plan, promotion.database()
-    if plan.source is None:  # where data is authored, nothing is ever discarded
+    # Where data is authored, nothing is ever discarded; of a database that was open before, it is kept already.
+    if plan.mode == "origin" or plan.reuses is not None:
         return
     service = plan.namespace.service_security_group_id
     if promotion.aws.network.allows(database.security_group_id, from_group=service, port=database.port):
@@ -98,7 +99,7 @@ def check_writes(promotion: Promotion) -> Writes | None:
     :raises StepFailed: writes have come, and the environment does not allow that they are lost.
     """
     plan = promotion.plan
-    if plan.source is None:
+    if not plan.replaces:
         return None
     now = find_writes(promotion.aws, plan.place, plan.name, plan.before.active, plan.tenant.database)
     if reason := come_since(plan.writes, now, plan.target_writes):
@@ -114,7 +115,7 @@ def count_discarded(promotion: Promotion) -> str:
     It only tells: the release is active, and nothing that goes wrong here may change that.
     """
     plan = promotion.plan
-    if plan.source is None:
+    if not plan.replaces:
         return ""
     try:
         found = find_writes(promotion.aws, plan.place, plan.name, plan.before.active, plan.tenant.database)
