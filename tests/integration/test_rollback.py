@@ -295,3 +295,229 @@ def test_after_a_rollback_the_one_that_served_is_retired_by_the_same_rules(
     assert now.pointer.previous.final.name == final
     [kept] = installation.client("rds").describe_db_snapshots(DBSnapshotIdentifier=final)["DBSnapshots"]
     assert kept["DbiResourceId"] == now.pointer.previous.final.resource_id
+
+
+# -- back, from the final snapshot ----------------------------------------------------------------------------------
+
+
+@dataclass
+class Restored:
+    """A rollback to a revision whose database went after visitors had written to it."""
+
+    gone: Revision
+    """As the pointer named it before."""
+    plan: Any
+    first: dict[str, Any]
+    standing: Standing
+    visitors: int
+    place: str
+
+
+@pytest.fixture(scope="module")
+def restored(installation: Installation, back: Back) -> Restored:
+    """One database stands, and visitors write to it before it goes."""
+    promote(installation, retention=RETIRED)
+    installation.sql("qa", "DELETE FROM notes WHERE text = 'a visitor was here'", VISITED)
+    promote(installation, retention=RETIRED)
+    gone = previous(installation)
+    assert gone.database is None
+    run = driver(installation, retention=RETIRED)
+    plan = begin(run, "previous")
+    first = {step: run.step(step) for step in PROMOTE}
+    run.finish()
+    [[place]] = installation.sql("qa", "SELECT name FROM place")
+    return Restored(gone, plan, first, installation.standing("qa"), visitors(installation), place)
+
+
+def test_s12_a_previous_database_that_went_is_restored_as_it_was_when_it_went(restored: Restored) -> None:
+    now = restored.standing.pointer.active
+    assert now is not None
+    assert now.database is not None
+    assert (now.release, now.build, now.snapshot) == (
+        restored.gone.release,
+        restored.gone.build,
+        restored.gone.snapshot,
+    )
+    assert restored.gone.final is not None
+    assert now.database.resource_id != restored.gone.final.resource_id  # another incarnation
+    assert now.run == now.made_by
+    assert restored.visitors == 1
+    assert restored.place == "qa"
+    assert restored.standing.databases[now.database.name] == (now.database.resource_id, True)
+
+
+@pytest.mark.parametrize("last", ["database", "smoke", "confirm"])
+def test_s41_a_restored_rollback_that_is_stopped_is_undone(
+    installation: Installation, restored: Restored, last: str
+) -> None:
+    before, snapshots = installation.standing("qa"), counts(installation)["snapshots"]
+    run = driver(installation, retention=RETIRED)
+    assert begin(run, "previous").mode == "restored"
+    for step in PROMOTE[: PROMOTE.index(last) + 1]:
+        run.step(step)
+    with pytest.raises(Aborted) as aborted:
+        run.finish()
+    assert "What visitors wrote" not in str(aborted.value)
+    assert installation.standing("qa") == before
+    assert counts(installation)["snapshots"] == snapshots
+
+
+def test_it_gets_credentials_of_its_own_and_is_not_adapted_again(restored: Restored) -> None:
+    assert restored.plan.snapshot == restored.gone.final.name if restored.gone.final else False
+    assert restored.first["credentials"].result["dropped"] == [f"xy0146_{restored.gone.run}"]
+    assert restored.first["adapt"].skipped == "it is this environment's own data, as it was when its database went"
+    assert "its database is restored from its final snapshot" in describe(restored.plan)
+
+
+def test_s09_what_visitors_wrote_before_it_went_counts_once_it_serves_again(
+    installation: Installation, restored: Restored
+) -> None:
+    assert str(driver(installation).plan("new").writes) == "notes: 1 row more"
+
+
+def test_s45_a_snapshot_of_another_incarnation_is_not_taken_for_the_final_one(
+    installation: Installation, restored: Restored
+) -> None:
+    pointer, _ = installation.pointer("qa")
+    was = previous(installation)
+    assert was.final is not None
+    other = was.model_copy(update={"final": was.final.model_copy(update={"resource_id": "db-OTHER"})})
+    write_pointer(installation, pointer.model_copy(update={"previous": other}))
+    try:
+        with pytest.raises(
+            PlanRefused, match=f"snapshot {was.final.name} is of {was.final.resource_id}, and the point"
+        ):
+            driver(installation).plan("previous")
+    finally:
+        write_pointer(installation, pointer)
+
+
+def test_s38_a_final_snapshot_that_is_gone_is_refused_with_what_there_is(
+    installation: Installation, restored: Restored
+) -> None:
+    pointer, _ = installation.pointer("qa")
+    was = previous(installation)
+    assert was.final is not None
+    other = was.model_copy(update={"final": was.final.model_copy(update={"name": f"{was.final.name[:-8]}00000000"})})
+    write_pointer(installation, pointer.model_copy(update={"previous": other}))
+    try:
+        with pytest.raises(PlanRefused) as refused:
+            driver(installation).plan("previous")
+    finally:
+        write_pointer(installation, pointer)
+    [reason] = refused.value.reasons
+    assert reason.startswith(f"release {was.release} has no snapshot {other.final.name if other.final else ''}; ")
+    assert f"active: {active(installation).release}; previous: {was.release} (kept in " in reason
+
+
+def test_a_release_that_is_none_is_refused_with_what_there_is(installation: Installation, restored: Restored) -> None:
+    with pytest.raises(PlanRefused) as refused:
+        driver(installation).plan("newest")
+    assert f"active: {active(installation).release}; previous: {previous(installation).release}" in str(refused.value)
+    assert f"Releases with a snapshot: {'20'}" in str(refused.value)
+
+
+# -- another build on the database that serves ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def serves(installation: Installation, restored: Restored) -> Standing:
+    return installation.standing("qa")
+
+
+def test_another_build_serves_on_the_same_database_and_nothing_is_lost(
+    installation: Installation, serves: Standing
+) -> None:
+    was, before = active(installation), counts(installation)
+    installation.sql("qa", VISITED)
+    there = visitors(installation)
+    run = driver(installation, retention=RETIRED)
+    plan = begin(run, "active", "next")
+    told = {step: run.step(step) for step in PROMOTE}
+    again = {step: run.step(step) for step in PROMOTE}
+    run.finish()
+    now = installation.standing("qa")
+    assert (plan.writes, visitors(installation)) == (None, there)
+    assert now.databases == serves.databases
+    assert now.stacks == serves.stacks
+    assert now.pointer.previous == was
+    assert now.pointer.active is not None
+    assert now.pointer.active.build != was.build
+    assert now.pointer.active.made_by == was.made_by
+    assert now.answer is not None
+    assert " next " in now.answer
+    assert told["retire"].skipped == again["retire"].skipped == f"{name(was)} goes on serving"
+    made = {what: number - before[what] for what, number in counts(installation).items()}
+    assert {what: number for what, number in made.items() if number} == {"revisions": 1, "deployments": 1}
+
+
+def test_where_nothing_would_differ_there_is_nothing_to_do(installation: Installation, serves: Standing) -> None:
+    build = "next" if serves.answer and " next " in serves.answer else "stable"
+    with pytest.raises(PlanRefused, match=f"nothing to do: {TENANT}-qa runs this build with this configuration"):
+        driver(installation).plan("active", build)
+
+
+def test_a_changed_configuration_alone_is_something_to_do(installation: Installation, serves: Standing) -> None:
+    build = "next" if serves.answer and " next " in serves.answer else "stable"
+    service = tenant().service.model_dump(mode="json", by_alias=True)
+    service["containers"]["web"]["environment"]["MORE"] = "yes"
+    assert driver(installation, service=service).plan("active", build).mode == "active"
+
+
+@pytest.mark.parametrize("last", ["lock", "smoke", "deploy", "confirm"])
+def test_s41_a_build_that_is_stopped_after_any_step_is_undone(
+    installation: Installation, serves: Standing, last: str
+) -> None:
+    other = "stable" if serves.answer and " next " in serves.answer else "next"
+    run = driver(installation)
+    begin(run, "active", other)
+    for step in () if last == "lock" else PROMOTE[: PROMOTE.index(last) + 1]:
+        run.step(step)
+    with pytest.raises(Aborted):
+        run.finish()
+    assert installation.standing("qa") == serves
+
+
+@pytest.mark.parametrize("smoke", [[{"sql": "SELECT COUNT(*) FROM notes"}], [{"path": "/", "timeout": "3s"}]])
+def test_s03_a_build_that_does_not_come_up_is_undone(
+    installation: Installation, serves: Standing, smoke: list[Any]
+) -> None:
+    with pytest.raises(Aborted):
+        driver(installation, smoke=smoke).promote("active", "crash")
+    assert installation.standing("qa") == serves
+
+
+def test_back_from_a_build_is_the_build_before_on_the_same_database(
+    installation: Installation, serves: Standing
+) -> None:
+    was = previous(installation)
+    plan = driver(installation).plan("previous")
+    assert (plan.mode, plan.writes) == ("active", None)
+    found = promote(installation, "previous")
+    assert (found.build, found.task_definition, found.database and found.database.name) == (
+        was.build,
+        was.task_definition,
+        name(was),
+    )
+    assert installation.standing("qa").databases == serves.databases
+
+
+def test_i3_a_promotion_after_it_retires_the_database_that_both_revisions_used_once(
+    installation: Installation, serves: Standing
+) -> None:
+    was = active(installation)
+    assert name(previous(installation)) == name(was)
+    promote(installation, retention=RETIRED)
+    now = installation.standing("qa")
+    assert name(was) not in now.databases
+    assert name(active(installation)) in now.databases
+    assert now.pointer.previous is not None
+    assert now.pointer.previous.final is not None
+    assert now.pointer.previous.final.name == f"{TENANT}-qa-final-{was.release}-{was.made_by}"
+
+
+def test_where_a_tag_is_resolved_again_and_still_is_what_runs_there_is_nothing_to_do(
+    installation: Installation, serves: Standing
+) -> None:
+    with pytest.raises(PlanRefused, match="Name another build"):
+        driver(installation).plan("active")

@@ -6,6 +6,7 @@ from snaplift import naming
 from snaplift.aws.errors import StepFailed
 from snaplift.aws.steps.promotion import REMOVAL, Done, Promotion
 from snaplift.aws.steps.removal import remove_database
+from snaplift.promotion.pointer import Pointer
 from snaplift.promotion.wait import Wait
 
 
@@ -16,6 +17,7 @@ def advance(promotion: Promotion) -> Wait | Done:
     """
     plan = promotion.plan
     previous, retention = plan.before.active, plan.effective.retention
+    _forget_older(promotion)
     if skipped := plan.left_out.get("retire"):
         return Done(skipped=skipped)
     if previous is None or previous.database is None or previous.release is None:
@@ -33,15 +35,33 @@ def advance(promotion: Promotion) -> Wait | Done:
         resource_id=previous.database.resource_id,
         run=previous.made_by,
         final_snapshot=final,
+        remembered=final is not None,
     )
     return wait or Done({"removed": previous.database.name, "final_snapshot": final})
 
 
+def _forget_older(promotion: Promotion) -> None:
+    """Forget what the database before the previous one was activated with: no rollback restores it any more."""
+    plan = promotion.plan
+    older = plan.before.previous
+    if older is None or older.final is None:
+        return
+    _active(promotion)
+    promotion.aws.fingerprints.forget(promotion.place.lock_table, plan.name.fingerprint(older.final.resource_id))
+
+
+def _active(promotion: Promotion) -> tuple[Pointer, int]:
+    """Read the pointer, and be sure that it says that this run's release is active."""
+    name = promotion.plan.name.pointer
+    pointer, version = promotion.aws.pointers.read(name)
+    if pointer.active is None or pointer.active.run != promotion.plan.run.hash:
+        raise StepFailed(f"{name} does not say that this run's release is active")
+    return pointer, version
+
+
 def _forget_previous(promotion: Promotion, final: str | None) -> None:
     """The pointer says first that the previous database stands no longer; its snapshot is what a rollback restores."""
-    pointer, version = promotion.aws.pointers.read(promotion.plan.name.pointer)
-    if pointer.active is None or pointer.active.run != promotion.plan.run.hash:
-        raise StepFailed(f"{promotion.plan.name.pointer} does not say that this run's release is active")
+    pointer, version = _active(promotion)
     if (gone := pointer.previous_is_gone(final)) != pointer:
         promotion.aws.pointers.write(promotion.plan.name.pointer, gone, read_version=version)
 
