@@ -13,9 +13,9 @@ from snaplift.aws.hooks import mysql
 from snaplift.aws.steps import smoke
 from snaplift.aws.steps.finish import Aborted
 from snaplift.aws.steps.promotion import find_lock
+from snaplift.promotion.choosing import PlanRefused
 from snaplift.promotion.describe import describe
 from snaplift.promotion.plan import Plan
-from snaplift.promotion.planning import PlanRefused
 from tests.integration.test_aborts import begin
 from tests.integration.test_promotion import counts
 from tests.support.driving import PROMOTE, Driver

@@ -11,8 +11,8 @@ import pytest
 
 from snaplift.aws.errors import StepFailed
 from snaplift.aws.steps.finish import Aborted
+from snaplift.promotion.choosing import PlanRefused
 from snaplift.promotion.describe import describe
-from snaplift.promotion.planning import PlanRefused
 from snaplift.promotion.pointer import Pointer, Revision
 from tests.integration.test_aborts import begin
 from tests.integration.test_promotion import counts

@@ -8,10 +8,11 @@ from typing import Any, Final
 
 from snaplift import naming
 from snaplift.config.tenant import Tenant
+from snaplift.promotion.choosing import Choice, Request, choose
 from snaplift.promotion.earlier import Kept
 from snaplift.promotion.lock import LEASE, Lock, Phase, Record
 from snaplift.promotion.plan import Before, Plan
-from snaplift.promotion.planning import Choice, Facts, Instance, Request, Snapshot, choose, decide
+from snaplift.promotion.planning import Facts, Instance, Snapshot, decide
 from snaplift.promotion.pointer import DatabaseReference, FinalSnapshot, Pointer, Revision
 from snaplift.promotion.quotas import Usage
 from snaplift.promotion.run import Run

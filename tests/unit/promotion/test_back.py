@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from snaplift.promotion.choosing import PlanRefused
 from snaplift.promotion.describe import describe, headline
 from snaplift.promotion.plan import Plan
-from snaplift.promotion.planning import PlanRefused
 from snaplift.promotion.pointer import Pointer
 from snaplift.promotion.quotas import Usage
 from snaplift.promotion.revision import content_hash, revision, task_definition

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from snaplift.promotion.planning import Choice, PlanRefused, UnknownRelease, choose
+from snaplift.promotion.choosing import Choice, PlanRefused, UnknownRelease, choose
 from snaplift.promotion.pointer import Pointer
 from tests.unit.promotion.examples import DIGEST, HELPER, NEW, OLD, OLDER_DIGEST, WEB, request, revision
 from tests.unit.stacks.examples import TENANT, tenant

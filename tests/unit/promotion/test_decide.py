@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from snaplift.promotion.choosing import PlanRefused
 from snaplift.promotion.plan import Plan
-from snaplift.promotion.planning import Facts, PlanRefused, decide
+from snaplift.promotion.planning import Facts, decide
 from snaplift.promotion.pointer import Pointer
 from snaplift.promotion.quotas import Usage
 from snaplift.promotion.writes import Writes, refusal

@@ -11,19 +11,10 @@ from snaplift.aws.steps.standing import find_kept, find_missing
 from snaplift.aws.steps.writes import find_writes
 from snaplift.config.platform import Platforms
 from snaplift.config.tenant import Tenant
+from snaplift.promotion.choosing import Choice, PlanRefused, Request, UnknownRelease, choose
 from snaplift.promotion.earlier import existing
 from snaplift.promotion.plan import Before, Place, Plan
-from snaplift.promotion.planning import (
-    Choice,
-    Facts,
-    Instance,
-    PlanRefused,
-    Request,
-    Snapshot,
-    UnknownRelease,
-    choose,
-    decide,
-)
+from snaplift.promotion.planning import Facts, Instance, Snapshot, decide
 from snaplift.promotion.pointer import Pointer, Revision
 from snaplift.promotion.run import Run
 from snaplift.stacks.outputs import NamespaceOutputs, PlatformOutputs
