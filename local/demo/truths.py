@@ -184,14 +184,14 @@ def _held_locks(items: dict[tuple[str, str], dict[str, Any]]) -> Iterator[str]:
 
 
 def _stray_fingerprints(items: dict[tuple[str, str], dict[str, Any]], world: World) -> Iterator[str]:
-    standing = {
-        namespace.fingerprint(revision.database.resource_id)
+    kept = {
+        namespace.fingerprint(of.resource_id)
         for namespace, pointer in world.pointers.items()
         for revision in (pointer.active, pointer.previous)
-        if revision is not None and revision.database is not None
+        if revision is not None and (of := revision.database or revision.final) is not None
     }
     for (table, key), item in items.items():
-        if "fingerprint" in item and key not in standing:
+        if "fingerprint" in item and key not in kept:
             yield f"{table}: {key}"
 
 

@@ -19,8 +19,8 @@ from snaplift.aws.steps.promotion import resume
 from snaplift.aws.steps.provision import provision_namespace, provision_platform
 from snaplift.aws.steps.retire import wait_unused
 from snaplift.aws.steps.standing import find_missing
+from snaplift.promotion.choosing import PlanRefused
 from snaplift.promotion.lock import PlanOutdated
-from snaplift.promotion.planning import PlanRefused
 from snaplift.promotion.pointer import Revision, UnreadablePointer
 from snaplift.promotion.run import Run
 from tests.integration.test_aborts import begin

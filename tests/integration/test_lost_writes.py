@@ -14,9 +14,9 @@ from snaplift.aws.hooks import mysql
 from snaplift.aws.steps import smoke
 from snaplift.aws.steps.finish import Aborted
 from snaplift.aws.steps.promotion import find_lock
+from snaplift.promotion.choosing import PlanRefused
 from snaplift.promotion.describe import describe
 from snaplift.promotion.plan import Plan
-from snaplift.promotion.planning import PlanRefused
 from tests.integration.test_aborts import begin
 from tests.integration.test_promotion import counts
 from tests.support.driving import PROMOTE, Driver
@@ -76,10 +76,12 @@ def key(installation: Installation, name: str) -> dict[str, dict[str, str]]:
 
 
 def items(installation: Installation) -> list[dict[str, Any]]:
-    """What is kept of qa's databases, beside the lock."""
+    """What is kept of qa's databases, beside the lock and what a rollback would need."""
     found = installation.client("dynamodb").scan(TableName=f"{installation.cluster('qa')}-locks")["Items"]
+    previous = installation.pointer("qa")[0].previous
+    with_snapshot = f"{TENANT}-qa/{previous.final.resource_id}" if previous and previous.final else ""
     kept = [item for item in found if item["namespace"]["S"].startswith(f"{TENANT}-qa/")]
-    return [item for item in kept if item["namespace"]["S"] not in OTHERS]
+    return [item for item in kept if item["namespace"]["S"] not in OTHERS | {with_snapshot}]
 
 
 OTHERS: set[str] = set()
@@ -362,9 +364,18 @@ def test_of_a_large_table_an_update_in_its_place_is_not_seen_and_a_new_row_is(
     installation.sql("qa", "UPDATE place SET name = 'qa'")
 
 
-def test_what_is_kept_of_a_database_goes_with_it(installation: Installation) -> None:
+def every_key(installation: Installation) -> set[str]:
+    found = installation.client("dynamodb").scan(TableName=f"{installation.cluster('qa')}-locks")["Items"]
+    return {item["namespace"]["S"] for item in found}
+
+
+def test_what_is_kept_of_a_database_goes_once_no_rollback_restores_it(installation: Installation) -> None:
     [before] = items(installation)
     installation.driver("qa").promote("new")
+    [after] = items(installation)
+    assert before["namespace"]["S"] in every_key(installation)  # with its final snapshot, which a rollback restores
+    installation.driver("qa").promote("new")
+    assert before["namespace"]["S"] not in every_key(installation)
     [after] = items(installation)
     assert after["namespace"] != before["namespace"]
     assert {"namespace": after["namespace"]} == key(installation, database(installation))

@@ -14,9 +14,9 @@ from snaplift.aws.hooks.rds import DatabaseHook
 from snaplift.aws.steps import finish, lock
 from snaplift.aws.steps.finish import Aborted
 from snaplift.aws.steps.promotion import resume
+from snaplift.promotion.choosing import PlanRefused
 from snaplift.promotion.lock import LockHeld, PlanOutdated
 from snaplift.promotion.plan import Plan
-from snaplift.promotion.planning import PlanRefused
 from tests.integration.test_aborts import begin
 from tests.support.driving import PROMOTE, Driver
 from tests.support.installation import TENANT, Installation, Standing

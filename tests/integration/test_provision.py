@@ -9,7 +9,7 @@ from snaplift.aws.steps import provision
 from snaplift.aws.steps.finish import Aborted
 from snaplift.aws.steps.promotion import find_lock
 from snaplift.config.platform import Platforms
-from snaplift.promotion.planning import PlanRefused
+from snaplift.promotion.choosing import PlanRefused
 from snaplift.promotion.run import Run
 from tests.support.driving import PROVISION, drive
 from tests.support.installation import TENANT, Installation

@@ -17,8 +17,8 @@ from snaplift.aws.steps.plan import make_plan
 from snaplift.aws.steps.promotion import Done, find_lock, resume
 from snaplift.pipelines import promote, provision
 from snaplift.promotion import run as product
+from snaplift.promotion.choosing import Request
 from snaplift.promotion.plan import Plan
-from snaplift.promotion.planning import Request
 from snaplift.promotion.recovery import Holder
 from snaplift.promotion.wait import Verdict, Wait, judge
 from tests.model.client import Killed, Model

@@ -12,8 +12,8 @@ from snaplift.aws.steps.promotion import Done, find_lock, resume
 from snaplift.config.platform import Platforms
 from snaplift.config.tenant import Tenant
 from snaplift.pipelines import promote, provision
+from snaplift.promotion.choosing import Request
 from snaplift.promotion.plan import Plan
-from snaplift.promotion.planning import Request
 from snaplift.promotion.run import Run
 from snaplift.promotion.wait import Wait
 

@@ -8,8 +8,8 @@ from botocore.exceptions import ClientError, NoCredentialsError, NoRegionError, 
 from snaplift.aws.errors import WRONG_HERE, StepFailed, code, is_transient, sentence
 from snaplift.config.errors import InvalidConfiguration
 from snaplift.naming import InvalidName
+from snaplift.promotion.choosing import PlanRefused
 from snaplift.promotion.lock import LockHeld, LockLost, PlanOutdated, UnreadableLock
-from snaplift.promotion.planning import PlanRefused
 from snaplift.promotion.pointer import UnreadablePointer
 from snaplift.stacks.outputs import MissingOutput
 

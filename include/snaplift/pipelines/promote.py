@@ -21,7 +21,7 @@ GROUPS: Final = {
 }
 """The steps between the lock and the end, as the graph shows them. A task's id is its step's name alone."""
 
-RELEASE_PATTERN: Final = f"^(new|tested|{naming.RELEASE})$"
+RELEASE_PATTERN: Final = f"^(new|tested|active|previous|{naming.RELEASE})$"
 BUILD_PATTERN: Final = r"^(|sha256:[0-9a-f]{64}|[A-Za-z0-9_][A-Za-z0-9._-]{0,127})$"
 
 DOC: Final = """\
@@ -110,14 +110,15 @@ def _params(tenant: Tenant | None) -> dict[str, Param]:
             title="Release",
             pattern=RELEASE_PATTERN,
             description="`new`: snapshot the data where it is authored, now. `tested`: what is active one environment "
-            "below, with its build. Or a timestamp whose snapshot stands, like `20261123t020000z`.",
+            "below, with its build. `previous`: back to the revision that served before. `active`: another build on "
+            "the database that serves. Or a timestamp whose snapshot stands, like `20261123t020000z`.",
         ),
         "build": common.text_param(
             "",
             title="Build",
             pattern=BUILD_PATTERN,
-            description="A tag or a `sha256:…` digest. Empty: the tested build, or for other releases the tag that the "
-            "tenant's file names.",
+            description="A tag or a `sha256:…` digest. Empty: the tested or the previous build, or else the tag that "
+            "the tenant's file names.",
         ),
         "dry_run": Param(
             False,

@@ -30,8 +30,20 @@ def _title(plan: Plan) -> str:
 
 def headline(plan: Plan) -> str:
     """Tell a plan in one line."""
-    what = {"origin": "make the first database of", "new": "promote a new release to"}.get(plan.mode)
-    return f"{what or f'promote release {plan.release} to'} {plan.name}"
+    match plan.mode:
+        case "origin":
+            return f"make the first database of {plan.name}"
+        case "new":
+            return f"promote a new release to {plan.name}"
+        case "again":
+            return f"release {plan.release} serves again in {plan.name}: its database still stands"
+        case "restored":
+            return (
+                f"release {plan.release} serves again in {plan.name}: its database is restored from its final snapshot"
+            )
+        case "active":
+            return f"another build serves in {plan.name}, on the database that serves"
+    return f"promote release {plan.release} to {plan.name}"
 
 
 def _rows(plan: Plan) -> Iterator[tuple[str, str]]:
@@ -46,7 +58,7 @@ def _rows(plan: Plan) -> Iterator[tuple[str, str]]:
                 "Its backups",
                 f"{plan.source.backup_window} UTC: a snapshot begun meanwhile waits for the backup's end",
             )
-    yield "Database", f"{plan.database}{'-…' if plan.source and not plan.release else ''}, {plan.storage} GB"
+    yield "Database", _database(plan)
     for container, image in plan.images.items():
         yield f"Build of {container}", image
     yield "Serves now", _serving(plan.before.active)
@@ -61,6 +73,8 @@ def _release(plan: Plan) -> str:
     if plan.release is None:
         return "named when the lock is held" if plan.source else "none: authored here"
     active = plan.before.active.release if plan.before.active else None
+    if plan.mode == "active":
+        return f"{plan.release}, which serves"
     older = active is not None and plan.release < active
     return f"{plan.release}, older than {active}, which serves: as was asked for" if older else plan.release
 
@@ -69,7 +83,14 @@ def _data(plan: Plan) -> str:
     assert plan.source is not None
     if plan.mode == "new":
         return f"snapshot of {plan.source.instance}, taken now"
-    return f"snapshot {plan.snapshot}, which stands"
+    final = ": this environment's own data, as it was when its database went" if plan.source.final else ""
+    return f"snapshot {plan.snapshot}, which stands{final}"
+
+
+def _database(plan: Plan) -> str:
+    if plan.reuses:
+        return f"{plan.database}, which stands: nothing is restored, and it has all that was written to it"
+    return f"{plan.database}{'-…' if plan.source and not plan.release else ''}, {plan.storage} GB"
 
 
 def _serving(active: Revision | None) -> str:
@@ -87,7 +108,7 @@ def _lost(writes: Writes, plan: Plan) -> str:
 
 def _goes(plan: Plan, kept: bool) -> str:  # noqa: FBT001  # a word of the sentence, not a switch
     active = plan.before.active
-    if active is None or active.database is None or active.release is None:
+    if active is None or active.database is None or active.release is None or not plan.replaces:
         return "nothing"
     if kept:
         return f"nothing yet: {active.database.name} stays for a rollback"

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict
 
 from snaplift import naming
 from snaplift.config.platform import Platform, Platforms
 from snaplift.config.tenant import Approval, Environment, TargetWrites, Tenant
-from snaplift.promotion.pointer import Revision
+from snaplift.promotion.pointer import DatabaseReference, FinalSnapshot, Revision
 from snaplift.promotion.run import Run
 from snaplift.promotion.writes import Writes
 from snaplift.stacks.outputs import NamespaceOutputs, PlatformOutputs
 from snaplift.stacks.settings import EnvironmentSettings
 
-Mode = Literal["origin", "new", "tested", "standing"]
+Mode = Literal["origin", "new", "tested", "standing", "again", "restored", "active"]
 """``origin``: the first environment's database, from nothing. ``new``: the source is snapshot now. ``tested``: what is
-active one environment below. ``standing``: a release whose snapshot stands."""
+active one environment below. ``standing``: a release whose snapshot stands. ``again``: the previous revision, on its
+database, which stands yet. ``restored``: the previous revision, from the final snapshot of its database. ``active``:
+another build, on the database that serves."""
+
+
+REUSING: Final = frozenset({"again", "active"})
+"""Modes in which the candidate uses a database that stands."""
+KEEPING: Final = frozenset({"origin", "active"})
+"""Modes after which no other database serves than before, so that nothing that was written is lost."""
 
 
 class Frozen(BaseModel):
@@ -56,6 +64,8 @@ class Source(Frozen):
     """ARN of the source's application credentials, which must not open the copy."""
     backup_window: str | None = None
     """Of the instance to be snapshot, in UTC: ``02:00-02:30``."""
+    final: FinalSnapshot | None = None
+    """What is restored where it is the environment's own database as it was when it went."""
 
 
 class Before(Frozen):
@@ -63,6 +73,7 @@ class Before(Frozen):
 
     pointer_version: int
     active: Revision | None
+    previous: Revision | None = None
     service_exists: bool
     task_definition: str | None
     """Of the service's PRIMARY deployment."""
@@ -89,6 +100,8 @@ class Plan(Frozen):
     platform: PlatformOutputs
     namespace: NamespaceOutputs
     before: Before
+    earlier: Revision | None = None
+    """The revision that is gone back to, or whose database gets another build; none: neither is what is done."""
     writes: Writes | None = None
     """What this promotion discards in the target, as it was when planned; none: nothing is active there."""
     left_out: dict[str, str]
@@ -131,14 +144,29 @@ class Plan(Frozen):
 
     @property
     def snapshot(self) -> str | None:
-        if self.source_name is None or self.parsed_release is None:
+        if self.source_name is None or self.source is None or self.parsed_release is None:
             return None
-        return self.source_name.snapshot(self.parsed_release)
+        return self.source.final.name if self.source.final else self.source_name.snapshot(self.parsed_release)
 
     @property
     def database(self) -> str:
         """The candidate's stack and instance."""
         return self.name.database(self.parsed_release)
+
+    @property
+    def reuses(self) -> DatabaseReference | None:
+        """The database that stands already and that the candidate uses; none: this promotion makes one."""
+        return self.earlier.database if self.earlier and self.mode in REUSING else None
+
+    @property
+    def made_by(self) -> str:
+        """The hash of the run that makes, or made, the candidate's database."""
+        return self.earlier.made_by if self.earlier and self.reuses else self.run.hash
+
+    @property
+    def replaces(self) -> bool:
+        """Whether what serves is another database afterwards, so that what was written to the one before is lost."""
+        return self.mode not in KEEPING
 
     @property
     def effective(self) -> EnvironmentSettings:
@@ -148,7 +176,9 @@ class Plan(Frozen):
     @property
     def items_of_adapt(self) -> int:
         """How many things make the data this environment's own; where data is authored, whether there is a setup."""
-        return int(self.tenant.setup is not None) if self.mode == "origin" else len(self.tenant.adapt)
+        if self.mode == "origin":
+            return int(self.tenant.setup is not None)
+        return 0 if self.earlier else len(self.tenant.adapt)
 
     @property
     def retires(self) -> Revision | None:
@@ -158,6 +188,7 @@ class Plan(Frozen):
             active is None
             or active.database is None
             or active.release is None
+            or not self.replaces
             or self.effective.retention.keep_previous
         ):
             return None

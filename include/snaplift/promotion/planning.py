@@ -2,56 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from datetime import datetime
 
 from snaplift import naming
 from snaplift.config.platform import Platforms
 from snaplift.config.tenant import Tenant
-from snaplift.promotion.plan import Before, Frozen, Mode, Place, Plan, Source
+from snaplift.promotion.choosing import Choice, PlanRefused, Request
+from snaplift.promotion.earlier import PASSING_STATES, Kept, existing, refuse_reuse
+from snaplift.promotion.plan import Before, Frozen, Place, Plan, Source
 from snaplift.promotion.pointer import Pointer, Revision
 from snaplift.promotion.quotas import Usage, shortages_of_promotion
+from snaplift.promotion.revision import content_hash, task_definition
 from snaplift.promotion.run import Run
 from snaplift.promotion.writes import Writes, refusal
 from snaplift.stacks.outputs import NamespaceOutputs, PlatformOutputs
-
-DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-
-# A snapshot can be begun in these states only (RDS: CreateDBSnapshot); the others pass by themselves.
-PASSING_STATES = frozenset(
-    {"available", "storage-optimization", "backing-up", "modifying", "maintenance", "configuring-enhanced-monitoring"}
-)
-
-
-class PlanRefused(ValueError):
-    """There is no plan; the message has every reason and what to do about it."""
-
-    def __init__(self, reasons: list[str]) -> None:
-        super().__init__("; ".join(reasons))
-        self.reasons = reasons
-
-
-class Request(Frozen):
-    """What a person, or the nightly DAG, asks for."""
-
-    environment: str
-    release: str = "new"
-    """``new``, ``tested``, or a release's timestamp; provisioning asks for ``origin``."""
-    build: str = ""
-    """A tag or a digest; empty: the tested build, or the tag that the configuration names."""
-    dry_run: bool = False
-    asked_at: datetime | None = None
-    """When the run was asked for; the same when it is cleared and run again. None: it is not known."""
-
-
-class Choice(Frozen):
-    """What a request means before anything is looked up in AWS but the pointers."""
-
-    mode: Mode
-    release: str | None
-    images: dict[str, str]
-    """By container ``repository@digest``, or ``repository:tag`` where the digest is yet to be found."""
 
 
 class Instance(Frozen):
@@ -73,6 +37,8 @@ class Snapshot(Frozen):
     """A release's snapshot, as it was found."""
 
     identifier: str
+    resource_id: str = ""
+    """Of the instance that it was taken of."""
     status: str
     ours: bool
     encrypted: bool
@@ -106,59 +72,10 @@ class Facts(Frozen):
     """What the active revision needs to come up, and what is not there."""
     writes: Writes | None = None
     """In the target's active database; None: there is none."""
-
-
-def choose(request: Request, tenant: Tenant, above: Revision | None) -> Choice:
-    """Say what a request means.
-
-    :param above: what is active in the environment that this one is promoted from.
-    :raises PlanRefused: it means nothing in this environment.
-    """
-    environment = tenant.environments.get(request.environment)
-    if environment is None:
-        known = ", ".join(tenant.environments)
-        raise PlanRefused([f"{tenant.tenant} has no environment {request.environment!r}; it has {known}"])
-    source = environment.promoted_from
-    if (request.release == "origin") != (source is None):
-        why = "data is authored there, nothing is promoted to it" if source is None else "data is not authored there"
-        raise PlanRefused([f"{request.release!r} means nothing in {tenant.tenant}-{request.environment}: {why}"])
-    mode: Mode
-    release: str | None = None
-    match request.release:
-        case "origin":
-            mode = "origin"
-        case "new":
-            if source != tenant.first:
-                raise PlanRefused(
-                    [f"a new release begins in {tenant.first}; {request.environment} is promoted from {source}: "
-                     "ask for 'tested'"]
-                )  # fmt: skip
-            mode = "new"
-        case "tested":
-            if above is None or above.release is None:
-                hint = "ask for 'new'" if source == tenant.first else f"promote to {source} first"
-                raise PlanRefused([f"no release is active in {source}, so none was tested there: {hint}"])
-            mode, release = "tested", above.release
-        case text:
-            try:
-                mode, release = "standing", str(naming.Release(text))
-            except naming.InvalidName as error:
-                raise PlanRefused([f"release: expected new, tested or a timestamp; {error}"]) from None
-    tested = above if mode == "tested" and not request.build else None
-    return Choice(mode=mode, release=release, images=_images(request.build, tenant, tested))
-
-
-def _images(build: str, tenant: Tenant, tested: Revision | None) -> dict[str, str]:
-    containers = tenant.service.containers
-    if tested is not None:
-        if missing := sorted(set(containers) - set(tested.build)):
-            raise PlanRefused([f"the tested build has no image for {', '.join(missing)}: name a build"])
-        return {name: f"{container.image}@{tested.build[name]}" for name, container in containers.items()}
-    if DIGEST.fullmatch(build):
-        if len(containers) > 1:
-            raise PlanRefused([f"a digest is one image and the service has {len(containers)}: name the build by a tag"])
-        return {name: f"{container.image}@{build}" for name, container in containers.items()}
-    return {name: f"{container.image}:{build or container.tag}" for name, container in containers.items()}
+    kept: Kept | None = None
+    """The database that is to be used again."""
+    content: str | None = None
+    """What the task definition that serves is known by, where its database gets another build."""
 
 
 def decide(request: Request, choice: Choice, run: Run, platforms: Platforms, tenant: Tenant, facts: Facts) -> Plan:
@@ -169,7 +86,16 @@ def decide(request: Request, choice: Choice, run: Run, platforms: Platforms, ten
     settings = tenant.environments[request.environment]
     first = tenant.environments[tenant.first]
     source = None
-    if choice.mode != "origin":
+    if choice.mode == "restored" and choice.earlier:
+        source = Source(
+            environment=request.environment,
+            place=Place.of(settings.platform, platforms.platforms[settings.platform]),
+            instance="",
+            resource_id=None,
+            secret=None,
+            final=choice.earlier.final,
+        )
+    elif choice.mode in {"new", "tested", "standing"}:
         source = Source(
             environment=tenant.first,
             place=Place.of(first.platform, platforms.platforms[first.platform]),
@@ -194,6 +120,7 @@ def decide(request: Request, choice: Choice, run: Run, platforms: Platforms, ten
         platform=facts.platform,
         namespace=facts.namespace,
         before=facts.before,
+        earlier=choice.earlier,
         writes=facts.writes,
         left_out={},
     )
@@ -213,10 +140,18 @@ def _left_out(plan: Plan) -> dict[str, str]:
     }
     if plan.approval is None:
         found["approve"] = "the environment asks for none"
-    if plan.mode == "origin":
-        found["snapshot"] = found["copy"] = "the first environment's database is made from nothing"
-    elif not plan.tenant.adapt:
-        found["adapt"] = "the tenant's configuration has none"
+    match plan.mode:
+        case "origin":
+            found["snapshot"] = found["copy"] = "the first environment's database is made from nothing"
+        case "again" | "active":
+            found["snapshot"] = found["copy"] = found["database"] = f"{plan.database} stands, and is used as it is"
+            found["credentials"] = found["adapt"] = f"{plan.database} has been through it"
+        case "restored":
+            found["adapt"] = "it is this environment's own data, as it was when its database went"
+        case _ if not plan.tenant.adapt:
+            found["adapt"] = "the tenant's configuration has none"
+    if plan.mode == "active":
+        found["retire"] = f"{plan.database} goes on serving"
     if not plan.tenant.smoke:
         found["smoke"] = "the tenant's configuration has none"
     return found
@@ -226,6 +161,7 @@ def _reasons(plan: Plan, request: Request, choice: Choice, facts: Facts) -> Iter
     yield from _reasons_of_place(plan, facts)
     yield from _reasons_of_data(plan, facts)
     yield from _reasons_of_release(plan, request, facts)
+    yield from _reasons_of_earlier(plan, facts)
     if lost := refusal(plan.writes, plan.target_writes, plan.environment):
         yield lost
     for container, image in choice.images.items():
@@ -259,7 +195,7 @@ def _reasons_of_place(plan: Plan, facts: Facts) -> Iterator[str]:
 def _reasons_of_data(plan: Plan, facts: Facts) -> Iterator[str]:
     if plan.source is None:
         return
-    if facts.origin is None or facts.origin.database is None:
+    if plan.mode != "restored" and (facts.origin is None or facts.origin.database is None):
         yield f"{plan.source_name} has no database: provision it first"
         return
     if plan.source.place.account != plan.place.account or plan.source.place.region != plan.place.region:
@@ -274,7 +210,7 @@ def _reasons_of_data(plan: Plan, facts: Facts) -> Iterator[str]:
 def _no_data(plan: Plan, facts: Facts) -> str:
     if plan.mode == "new" and plan.source:
         return f"there is no instance {plan.source.instance}, which the pointer of {plan.source_name} names"
-    have = ", ".join(facts.releases) or "none"
+    have = existing(facts.pointer, facts.releases)
     return f"release {plan.release} has no snapshot {plan.snapshot}; those that have one: {have}"
 
 
@@ -289,6 +225,9 @@ def _reasons_of_copy(plan: Plan, facts: Facts, data: Instance | Snapshot) -> Ite
         yield f"{data.identifier} is {data.status}: it cannot be snapshot"
     if isinstance(data, Snapshot) and not data.ours:
         yield f"snapshot {data.identifier} was not made by installation {plan.run.installation}"
+    final = plan.source.final if plan.source else None
+    if isinstance(data, Snapshot) and final and data.resource_id != final.resource_id:
+        yield f"snapshot {data.identifier} is of {data.resource_id}, and the pointer names that of {final.resource_id}"
     if isinstance(data, Snapshot) and data.status != "available":
         yield f"snapshot {data.identifier} is {data.status}, not available"
 
@@ -299,7 +238,7 @@ def _reasons_of_release(plan: Plan, request: Request, facts: Facts) -> Iterator[
         if active is not None:
             yield f"{plan.name} has an active database already"
         return
-    if active is None or plan.release is None or active.release is None:
+    if active is None or plan.release is None or active.release is None or plan.mode == "active":
         return
     if plan.release == active.release:
         yield f"release {plan.release} is active in {plan.name} already"
@@ -315,5 +254,28 @@ def _reasons_of_release(plan: Plan, request: Request, facts: Facts) -> Iterator[
             f"this run asked for {plan.release} before the newer {active.release}, which is active in {plan.name}, was "
             "begun: to go back to it, trigger a new run"
         )
-    if plan.database in facts.pointer.databases:
-        yield f"{plan.database} still stands as the previous database of {plan.name}"
+    if not plan.reuses and plan.database in facts.pointer.databases:
+        yield (
+            f"{plan.database} still stands as the previous database of {plan.name}: ask for 'previous' to have it "
+            "serve again"
+        )
+
+
+def _reasons_of_earlier(plan: Plan, facts: Facts) -> Iterator[str]:
+    if plan.earlier is None:
+        return
+    active = facts.pointer.active
+    # Cleared and planned anew, a rollback would find the other one as the previous and go forward again.
+    if active is not None and active.run == plan.run.hash:
+        yield f"this run made what is active in {plan.name} already: to go on from there, trigger a new run"
+    if plan.reuses is None:
+        return
+    if why := refuse_reuse(plan.reuses, plan.made_by, facts.kept):
+        yield f"{why}: to restore release {plan.release} from its snapshot, ask for it by its timestamp"
+    elif plan.mode == "active" and facts.kept and facts.kept.outputs and None not in facts.images.values():
+        definition = task_definition(plan, facts.kept.outputs)
+        if facts.content == content_hash(definition):
+            yield (
+                f"nothing to do: {plan.name} runs this build with this configuration on {plan.database} already. Name "
+                "another build"
+            )

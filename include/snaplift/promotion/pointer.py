@@ -25,6 +25,18 @@ class DatabaseReference(BaseModel):
     """RDS's ``DbiResourceId``: which incarnation of the name."""
     secret: str
     """ARN of the application's credentials."""
+    run: str | None = None
+    """The hash of the run that made it; none: the one that made the revision. A rollback takes up another run's."""
+
+
+class FinalSnapshot(BaseModel):
+    """What is kept of a database that stands no longer."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    resource_id: str
+    """Of the instance that it is of: which incarnation."""
 
 
 class Revision(BaseModel):
@@ -40,9 +52,16 @@ class Revision(BaseModel):
     """None: it stands no longer; its snapshot is what a rollback restores."""
     snapshot: str | None = None
     """The snapshot that the release began as."""
+    final: FinalSnapshot | None = None
+    """The snapshot of its database as it was when it went; none: it stands, or the environment wants none."""
     task_definition: str
     run: str
     """The hash of the run that made it."""
+
+    @property
+    def made_by(self) -> str:
+        """The hash of the run that made its database."""
+        return (self.database.run if self.database else None) or self.run
 
 
 class Pointer(BaseModel):
@@ -96,14 +115,27 @@ class Pointer(BaseModel):
             return self.without_candidate()
         return self.model_copy(update={"previous": self.active, "active": revision, "candidate": None})
 
-    def previous_is_gone(self) -> Self:
-        """The previous revision's database stands no longer."""
-        if self.previous is None:
+    def previous_is_gone(self, final_snapshot: str | None = None) -> Self:
+        """The previous revision's database stands no longer. Saying it again changes nothing.
+
+        :param final_snapshot: the name of the snapshot that is kept of it; none: there is none.
+        """
+        if self.previous is None or self.previous.database is None:
             return self
-        return self.model_copy(update={"previous": self.previous.model_copy(update={"database": None})})
+        of = self.previous.database.resource_id
+        final = FinalSnapshot(name=final_snapshot, resource_id=of) if final_snapshot else None
+        gone = self.previous.model_copy(update={"database": None, "final": final})
+        return self.model_copy(update={"previous": gone})
 
     @property
     def databases(self) -> frozenset[str]:
         """Every database that the pointer refers to: nothing here may be deleted."""
         revisions = (self.active, self.previous, self.candidate)
         return frozenset(r.database.name for r in revisions if r is not None and r.database is not None)
+
+    @property
+    def snapshots(self) -> frozenset[str]:
+        """Every snapshot that the pointer refers to: a rollback may restore it."""
+        revisions = (self.active, self.previous, self.candidate)
+        found = {name for r in revisions if r is not None for name in (r.snapshot, r.final.name if r.final else None)}
+        return frozenset(name for name in found if name is not None)

@@ -28,10 +28,11 @@ def shortage(what: str, usage: Usage | None, needed: int = 1, where: str = "the 
 
 def shortages_of_promotion(plan: Plan, instances: Usage, snapshots: Usage, stacks: Usage | None) -> Iterator[str]:
     """Say which quotas a promotion would meet half way: at its database, its snapshots, its service's stack."""
+    databases = int(plan.reuses is None)
     found = (
-        shortage("database instances", instances),
+        shortage("database instances", instances, databases),
         shortage("manual snapshots", snapshots, _snapshots(plan)),
-        shortage("stacks", stacks, 1 if plan.before.service_exists else 2),
+        shortage("stacks", stacks, databases + (not plan.before.service_exists)),
     )
     yield from filter(None, found)
 

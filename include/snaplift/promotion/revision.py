@@ -84,7 +84,10 @@ def revision_tags(plan: Plan, definition: dict[str, Any]) -> dict[str, str]:
 def reference(plan: Plan, database: DatabaseOutputs) -> DatabaseReference:
     """Say which incarnation of the plan's database it is."""
     return DatabaseReference(
-        name=plan.database, resource_id=database.resource_id, secret=database.application_secret_arn
+        name=plan.database,
+        resource_id=database.resource_id,
+        secret=database.application_secret_arn,
+        run=plan.made_by if plan.reuses else None,
     )
 
 
@@ -94,7 +97,7 @@ def revision(plan: Plan, database: DatabaseOutputs, task_definition_arn: str) ->
         release=plan.release,
         build={name: image.rpartition("@")[2] for name, image in plan.images.items()},
         database=reference(plan, database),
-        snapshot=plan.snapshot,
+        snapshot=plan.earlier.snapshot if plan.earlier else plan.snapshot,
         task_definition=task_definition_arn,
         run=plan.run.hash,
     )

@@ -22,9 +22,9 @@ from snaplift.aws.hooks.ssm import PointerMissing, PointerMoved
 from snaplift.aws.steps.finish import Aborted
 from snaplift.config.errors import ConfigError, InvalidConfiguration
 from snaplift.naming import InvalidName
+from snaplift.promotion.choosing import PlanRefused
 from snaplift.promotion.deployment import NotConfirmed
 from snaplift.promotion.lock import LockHeld, LockLost, PlanOutdated
-from snaplift.promotion.planning import PlanRefused
 from snaplift.promotion.pointer import UnreadablePointer
 from snaplift.stacks.outputs import MissingOutput
 from tests.unit.aws.conftest import client_error

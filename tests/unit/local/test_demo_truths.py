@@ -11,7 +11,7 @@ from local.demo.installation import Installation
 from local.demo.truths import truths
 
 from snaplift.naming import Namespace
-from snaplift.promotion.pointer import DatabaseReference, Pointer, Revision
+from snaplift.promotion.pointer import DatabaseReference, FinalSnapshot, Pointer, Revision
 
 QA = Namespace.parse("xy-0146-qa")
 DATABASE = "xy-0146-qa-db-20261123t020000z"
@@ -247,3 +247,13 @@ def test_a_lock_that_is_held(world: World) -> None:
 def test_what_is_kept_of_a_database_that_is_gone(world: World) -> None:
     world["scan"][1]["namespace"]["S"] = QA.fingerprint("db-GONE")
     assert untrue(world) == {"nothing is kept of a database that is gone": "platform-nonprod-locks: xy-0146-qa/db-GONE"}
+
+
+def test_what_is_kept_with_a_final_snapshot_that_a_rollback_restores(world: World) -> None:
+    was = world.pointer.active
+    assert was is not None
+    final = FinalSnapshot(name="xy-0146-qa-final-20261122t020000z-99999999", resource_id="db-GONE")
+    previous = was.model_copy(update={"database": None, "final": final})
+    world.pointer = world.pointer.model_copy(update={"previous": previous})
+    world["scan"].append({"namespace": {"S": QA.fingerprint("db-GONE")}, "fingerprint": {"B": b""}})
+    assert "nothing is kept of a database that is gone" not in untrue(world)

@@ -96,7 +96,11 @@ def test_a_form_offers_the_environments_that_are_promoted_to() -> None:
 @pytest.mark.parametrize(
     ("name", "good", "bad"),
     [
-        ("release", ["new", "tested", "20261123t020000z"], ["", "newest", "active", "20261123", "origin"]),
+        (
+            "release",
+            ["new", "tested", "active", "previous", "20261123t020000z"],
+            ["", "newest", "20261123", "origin", "previous2"],
+        ),
         ("build", ["", "v7", DIGEST], ["-x", "a b", "sha256:abc", "x" * 129]),
         ("dry_run", [True, False], ["yes", 1]),
     ],

@@ -7,10 +7,13 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from snaplift import naming
+from snaplift.config.tenant import Tenant
+from snaplift.promotion.choosing import Choice, Request, choose
+from snaplift.promotion.earlier import Kept
 from snaplift.promotion.lock import LEASE, Lock, Phase, Record
 from snaplift.promotion.plan import Before, Plan
-from snaplift.promotion.planning import Choice, Facts, Instance, Request, Snapshot, choose, decide
-from snaplift.promotion.pointer import DatabaseReference, Pointer, Revision
+from snaplift.promotion.planning import Facts, Instance, Snapshot, decide
+from snaplift.promotion.pointer import DatabaseReference, FinalSnapshot, Pointer, Revision
 from snaplift.promotion.quotas import Usage
 from snaplift.promotion.run import Run
 from snaplift.stacks.outputs import DatabaseOutputs
@@ -157,3 +160,27 @@ def lock(phase: Phase = Phase.PROMOTING, **changes: Any) -> Lock:
         "record": Record(plan=decided(), acquired_at=NOW),
     }
     return Lock(**{**given, **changes})
+
+
+FINAL: Final = FinalSnapshot(name=f"xy-0146-qa-final-{OLD}-0a1b2c3d", resource_id="db-0A1B2C3D")
+
+
+def back(mode: str = "again", tenant: Tenant = TENANT, **changes: Any) -> Plan:
+    """A plan by which an earlier revision serves: ``again``, ``restored``, or with another build ``active``."""
+    earlier = revision(OLD, database=None, final=FINAL) if mode == "restored" else revision(OLD)
+    active = earlier if mode == "active" else revision(NEW, run="aaaaaaaa")
+    snapshot = SNAPSHOT.model_copy(update={"identifier": FINAL.name, "resource_id": FINAL.resource_id})
+    outputs = DATABASE.model_copy(update={"resource_id": "db-0A1B2C3D"})
+    found = facts(
+        mode,
+        active,
+        pointer=changes.pop("pointer", Pointer(active=active, previous=None if mode == "active" else earlier)),
+        snapshot=snapshot if mode == "restored" else None,
+        kept=None
+        if mode == "restored"
+        else Kept(resource_id="db-0A1B2C3D", status="available", ours=True, run="0a1b2c3d", outputs=outputs),
+        **changes,
+    )
+    asked = "active" if mode == "active" else "previous"
+    chosen = choose(request("qa", asked), tenant, None, found.pointer)
+    return decide(request("qa", asked), chosen, RUN, PLATFORMS, tenant, found)

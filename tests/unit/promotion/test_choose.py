@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from snaplift.promotion.planning import Choice, PlanRefused, choose
-from tests.unit.promotion.examples import DIGEST, HELPER, NEW, OLDER_DIGEST, WEB, request, revision
+from snaplift.promotion.choosing import Choice, PlanRefused, UnknownRelease, choose
+from snaplift.promotion.pointer import Pointer
+from tests.unit.promotion.examples import DIGEST, HELPER, NEW, OLD, OLDER_DIGEST, WEB, request, revision
 from tests.unit.stacks.examples import TENANT, tenant
 
 
@@ -104,4 +105,53 @@ def test_a_tested_build_lacks_a_container_that_came_later() -> None:
 
 @pytest.mark.parametrize("text", ["", "newest", "20261323t020000z", "20261123T020000Z", "2026-11-23"])
 def test_another_text_is_no_release(text: str) -> None:
-    assert refusal("qa", text).startswith("release: expected new, tested or a timestamp")
+    assert refusal("qa", text).startswith("release: expected new, tested, active, previous or a timestamp")
+
+
+# -- earlier revisions ---------------------------------------------------------------------------------------------
+
+
+HERE = Pointer(active=revision(NEW, run="aaaaaaaa"), previous=revision(OLD))
+
+
+@pytest.mark.parametrize("release", ["previous", OLD])
+def test_the_previous_one_comes_with_the_build_that_it_ran_with(release: str) -> None:
+    found = choose(request("qa", release), TENANT, None, HERE)
+    assert (found.mode, found.release, found.earlier) == ("again", OLD, HERE.previous)
+    assert found.images == {"web": f"{WEB}@{OLDER_DIGEST}", "helper": f"{HELPER}@{OLDER_DIGEST}"}
+    assert found.replaces
+
+
+def test_a_build_that_is_named_goes_before_the_previous_one() -> None:
+    assert choose(request("qa", "previous", "v7"), TENANT, None, HERE).images["web"] == f"{WEB}:v7"
+
+
+def test_what_is_active_gets_the_tag_that_the_configuration_names_now() -> None:
+    found = choose(request("qa", "active"), TENANT, None, HERE)
+    assert (found.mode, found.release, found.images["web"]) == ("active", NEW, f"{WEB}:latest")
+    assert found.reuses == HERE.active.database if HERE.active else False
+    assert not found.replaces
+
+
+def test_a_previous_release_of_which_only_its_first_snapshot_is_left_is_a_standing_one_with_its_build() -> None:
+    here = HERE.model_copy(update={"previous": revision(OLD, database=None)})
+    found = choose(request("qa", "previous"), TENANT, None, here)
+    assert (found.mode, found.release, found.earlier) == ("standing", OLD, None)
+    assert found.images["web"] == f"{WEB}@{OLDER_DIGEST}"
+
+
+def test_a_previous_build_lacks_a_container_that_came_later() -> None:
+    here = HERE.model_copy(update={"previous": revision(OLD, build={"web": DIGEST})})
+    with pytest.raises(PlanRefused, match="the previous build has no image for helper: name a build"):
+        choose(request("qa", "previous"), TENANT, None, here)
+
+
+@pytest.mark.parametrize("release", ["previous", "active", "newest"])
+def test_what_there_is_not_is_to_be_told_with_what_there_is(release: str) -> None:
+    with pytest.raises(UnknownRelease):
+        choose(request("qa", release), TENANT, None, Pointer())
+
+
+@pytest.mark.parametrize("release", ["previous", "active"])
+def test_where_data_is_authored_nothing_is_gone_back_to(release: str) -> None:
+    assert "data is authored there, nothing is promoted to it" in refusal("dev", release)

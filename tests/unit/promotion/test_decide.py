@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from snaplift.promotion.choosing import PlanRefused
 from snaplift.promotion.plan import Plan
-from snaplift.promotion.planning import Facts, PlanRefused, decide
+from snaplift.promotion.planning import Facts, decide
 from snaplift.promotion.pointer import Pointer
 from snaplift.promotion.quotas import Usage
 from snaplift.promotion.writes import Writes, refusal
@@ -323,7 +324,10 @@ def test_s08_an_older_release_is_promoted_if_it_is_asked_for_by_its_name() -> No
 def test_s12_a_database_that_is_a_rollbacks_target_is_not_made_again() -> None:
     pointer = Pointer(active=revision(FUTURE), previous=revision(NEW))
     found = facts("standing", active=revision(FUTURE), pointer=pointer)
-    assert only(found, "standing", NEW) == (f"xy-0146-qa-db-{NEW} still stands as the previous database of xy-0146-qa")
+    assert only(found, "standing", NEW) == (
+        f"xy-0146-qa-db-{NEW} still stands as the previous database of xy-0146-qa: ask for 'previous' to have it serve "
+        "again"
+    )
 
 
 def test_s12_a_previous_release_whose_database_is_gone_is_restored() -> None:

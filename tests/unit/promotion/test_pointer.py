@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from snaplift import naming
-from snaplift.promotion.pointer import LIMIT, DatabaseReference, Pointer, Revision, UnreadablePointer
+from snaplift.promotion.pointer import LIMIT, DatabaseReference, FinalSnapshot, Pointer, Revision, UnreadablePointer
 from tests.unit.promotion.examples import NEW, OLD, revision
 
 WHERE = "/snaplift/xy-0146/qa/pointer"
@@ -140,3 +140,20 @@ def test_a_pointers_length_is_that_of_its_bytes() -> None:
     wide = revision(OLD, snapshot="ü" * 3000)
     with pytest.raises(ValueError, match="a parameter holds 4096"):
         Pointer(active=wide).format()
+
+
+def test_a_database_that_goes_leaves_the_snapshot_that_a_rollback_restores() -> None:
+    pointer = Pointer(active=revision(NEW), previous=revision(OLD))
+    gone = pointer.previous_is_gone("the-final-one")
+    assert gone.previous is not None
+    assert gone.previous.final == FinalSnapshot(name="the-final-one", resource_id="db-0A1B2C3D")
+    assert gone.previous_is_gone("another") == gone
+    assert gone.snapshots == {f"xy-0146-dev-snapshot-{NEW}", f"xy-0146-dev-snapshot-{OLD}", "the-final-one"}
+
+
+def test_a_database_is_its_makers_whichever_run_takes_it_up() -> None:
+    made = revision(OLD)
+    assert made.made_by == made.run
+    assert made.database is not None
+    again = made.model_copy(update={"run": "ffffffff", "database": made.database.model_copy(update={"run": made.run})})
+    assert again.made_by == made.run

@@ -71,8 +71,8 @@ class PlanOperator(TenantOperator):
         from snaplift.aws.steps.plan import make_plan
         from snaplift.aws.steps.promotion import Done
         from snaplift.config.loading import load_tenant_named
+        from snaplift.promotion.choosing import Request
         from snaplift.promotion.describe import as_text, describe
-        from snaplift.promotion.planning import Request
 
         platforms = self.platforms()
         tenant = load_tenant_named(Path(self.configuration), self.tenant, platforms)

@@ -6,7 +6,7 @@ from snaplift.aws.errors import StepFailed
 from snaplift.aws.hooks.rds import AVAILABLE
 from snaplift.aws.steps.job import ensure_revision
 from snaplift.aws.steps.promotion import RESTORE, Done, Promotion
-from snaplift.aws.steps.writes import count_discarded
+from snaplift.aws.steps.writes import count_discarded, inherit_fingerprint
 from snaplift.promotion import deployment
 from snaplift.promotion.revision import revision
 from snaplift.promotion.wait import Wait
@@ -25,6 +25,7 @@ def advance(promotion: Promotion) -> Wait | Done:
         if pointer.candidate != wanted:
             raise StepFailed(f"{plan.name.pointer} does not name this promotion's candidate: somebody else wrote it")
         deployment.confirm(aws.services.service(promotion.cluster, plan.name.service), wanted.task_definition)
+        inherit_fingerprint(promotion)
         version = aws.pointers.write(plan.name.pointer, pointer.activate(wanted), read_version=version)
         pointer, version = aws.pointers.read(plan.name.pointer)
         if pointer.active != wanted:

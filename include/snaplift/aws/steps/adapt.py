@@ -21,7 +21,7 @@ def advance(promotion: Promotion) -> Wait | Done:
     plan = promotion.plan
     if plan.mode == "origin":
         return _set_up(promotion)
-    if not plan.tenant.adapt:
+    if "adapt" in plan.left_out:
         return Done(skipped=plan.left_out["adapt"])
     for number, item in enumerate(plan.tenant.adapt):
         if isinstance(outcome := _apply(promotion, number, item), Wait):

@@ -6,6 +6,9 @@ from snaplift import naming
 from snaplift.aws.errors import StepFailed
 from snaplift.aws.steps.promotion import RESTORE, Done, Promotion
 from snaplift.aws.steps.removal import remove_database
+from snaplift.aws.steps.standing import find_kept
+from snaplift.promotion.earlier import refuse_reuse
+from snaplift.promotion.pointer import DatabaseReference
 from snaplift.promotion.wait import Wait
 from snaplift.stacks.outputs import DatabaseOutputs
 from snaplift.stacks.stack import Stack
@@ -17,6 +20,8 @@ def advance(promotion: Promotion) -> Wait | Done:
     :raises StepFailed: the stack or the instance failed, with AWS's reason; the copy is not what it should be.
     """
     plan = promotion.plan
+    if plan.reuses is not None:
+        return _take_up(promotion, plan.reuses)
     if wait := _remove_leftover(promotion):
         return wait
     stack = database_stack_of(promotion)
@@ -34,6 +39,15 @@ def advance(promotion: Promotion) -> Wait | Done:
     if not instance.encrypted:
         raise StepFailed(f"instance {instance.identifier} is not encrypted: nothing may be put into it")
     return Done({"stack": found.id, "instance": instance.identifier, "resource_id": instance.resource_id})
+
+
+def _take_up(promotion: Promotion, wanted: DatabaseReference) -> Done:
+    """Be sure of the database that stands: the one that is meant, and no other of its name."""
+    plan = promotion.plan
+    found = find_kept(promotion.aws, plan.name, wanted, plan.run.installation)
+    if why := refuse_reuse(wanted, plan.made_by, found):
+        raise StepFailed(f"{why}: plan again")
+    return Done({"instance": wanted.name, "resource_id": wanted.resource_id}, skipped=plan.left_out["database"])
 
 
 def database_stack_of(promotion: Promotion) -> Stack:

@@ -157,6 +157,8 @@ def _abort(promotion: Promotion) -> Wait | None:
     be as old as can be: going by that, it would take another run's service away, or what it made itself in an earlier
     life, which was active since.
     """
+    if promotion.plan.reuses is not None:  # its checks may run, though nothing else of this run stands
+        _stop_jobs(promotion)
     if _changed_nothing(promotion):
         return None
     _stop_jobs(promotion)
@@ -255,7 +257,9 @@ def _end_deployment(promotion: Promotion, candidate: str, before: str) -> Wait |
 
 
 def _wait_drained(promotion: Promotion) -> Wait | None:
-    """Tasks of the candidate may be stopping yet."""
+    """Tasks of the candidate may be stopping yet; on the database that serves they are in nobody's way."""
+    if not promotion.plan.replaces and promotion.plan.reuses is not None:
+        return None
     return wait_unused(promotion, promotion.plan.release)
 
 

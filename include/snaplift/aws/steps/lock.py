@@ -11,7 +11,9 @@ from snaplift.aws.errors import StepFailed
 from snaplift.aws.steps.outlook import is_of
 from snaplift.aws.steps.plan import look_before
 from snaplift.aws.steps.promotion import Done, utc_now
+from snaplift.aws.steps.standing import find_kept
 from snaplift.config.fields import format_duration
+from snaplift.promotion.earlier import refuse_reuse
 from snaplift.promotion.lock import LockHeld, Phase, PlanOutdated, Record, check_unchanged
 from snaplift.promotion.plan import Plan
 from snaplift.promotion.wait import Wait
@@ -106,13 +108,19 @@ def _check_newer(plan: Plan, release: naming.Release) -> None:
 def has_begun(plan: Plan) -> bool:
     """Say whether anything stands that this run has made: then its lock stays, for ``finish`` to undo that.
 
-    Any one thing of it counts. A person may have deleted another by hand.
+    Any one thing of it counts. A person may have deleted another by hand. A run that uses a database that stands makes
+    none, and what it begins with is the pointer's candidate.
     """
+    aws = Aws.at(plan.place)
+    pointer, _ = aws.pointers.read(plan.name.pointer)
+    if pointer.candidate is not None and pointer.candidate.run == plan.run.hash:
+        return True
+    if plan.reuses is not None:
+        return False
     made_by = set()
     if plan.mode == "new" and plan.source is not None and plan.snapshot is not None:
         snapshot = Aws.at(plan.source.place).databases.snapshot(plan.snapshot)
         made_by.add(snapshot.tags.get(naming.RUN_TAG) if snapshot else None)
-    aws = Aws.at(plan.place)
     stack, instance = aws.stacks.find(plan.database), aws.databases.instance(plan.database)
     made_by |= {stack.run if stack else None, instance.tags.get(naming.RUN_TAG) if instance else None}
     return plan.run.hash in made_by
@@ -122,7 +130,11 @@ def _check(plan: Plan) -> None:
     aws = Aws.at(plan.place)
     found, _ = look_before(aws, plan.name, plan.platform.cluster_name)
     check_unchanged(plan.before, found)
-    if plan.mode in {"tested", "standing"} and plan.source and plan.snapshot:
+    if plan.reuses is not None and (
+        why := refuse_reuse(plan.reuses, plan.made_by, find_kept(aws, plan.name, plan.reuses, plan.run.installation))
+    ):
+        raise PlanOutdated(f"since the plan was made, something has changed: {why}. Plan again")
+    if plan.mode in {"tested", "standing", "restored"} and plan.source and plan.snapshot:
         snapshot = Aws.at(plan.source.place).databases.snapshot(plan.snapshot)
         if snapshot is None or snapshot.status != "available":
             status = snapshot.status if snapshot else "gone"

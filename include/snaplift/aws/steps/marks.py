@@ -14,7 +14,7 @@ CREDENTIALS: Final = f"{naming.TAG_PREFIX}credentials"
 ADAPT: Final = f"{naming.TAG_PREFIX}adapt"
 """``<number>-begun`` or ``<number>-done``, of the last item; where data is authored, of its setup."""
 SMOKE: Final = f"{naming.TAG_PREFIX}smoke"
-"""The revision that passed."""
+"""The revision that passed, and the run that tried it: one that was tried before may serve again."""
 WRITES: Final = f"{naming.TAG_PREFIX}writes"
 """Of one that is discarded with a final snapshot, which inherits it: whether it is known that visitors wrote to it."""
 
@@ -57,10 +57,13 @@ def check_passed(promotion: Promotion, revision: str) -> None:
     :raises StepFailed: they have not.
     """
     instance = candidate(promotion)
-    if instance.tags.get(SMOKE) != of_revision(revision):
+    if instance.tags.get(SMOKE) != passed(promotion, revision):
         raise StepFailed(f"{instance.identifier} has not been through 'smoke', whatever its colour: clear that task")
 
 
-def of_revision(arn: str) -> str:
-    """A revision as a tag's value: ``xy-0146-qa/37``."""
-    return arn.rpartition("/")[2].replace(":", "/")
+def passed(promotion: Promotion, revision: str) -> str:
+    """That a revision has passed in this run, as a tag's value: ``xy-0146-qa/37 0a1b2c3d``.
+
+    :param revision: its ARN.
+    """
+    return f"{revision.rpartition('/')[2].replace(':', '/')} {promotion.plan.run.hash}"

@@ -22,8 +22,10 @@ def is_of(active: Revision | None, plan: Plan) -> bool:
 
 
 def has_database(promotion: Promotion) -> bool:
-    """Say whether something stands of the candidate's database, and this run made it."""
+    """Say whether something stands of the candidate's database, and this run made it, which then is its to delete."""
     plan = promotion.plan
+    if plan.reuses is not None:  # whoever made it: it stood before
+        return False
     stack, instance = promotion.aws.stacks.find(plan.database), promotion.aws.databases.instance(plan.database)
     made_by = {stack.run if stack else None, instance.tags.get(naming.RUN_TAG) if instance else None}
     return plan.run.hash in made_by

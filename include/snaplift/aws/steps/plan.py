@@ -7,12 +7,14 @@ from snaplift.aws.aws import Aws
 from snaplift.aws.errors import StepFailed
 from snaplift.aws.hooks.cloudformation import StackHook
 from snaplift.aws.hooks.rds import FoundInstance, FoundSnapshot
-from snaplift.aws.steps.standing import find_missing
+from snaplift.aws.steps.standing import find_kept, find_missing
 from snaplift.aws.steps.writes import find_writes
 from snaplift.config.platform import Platforms
 from snaplift.config.tenant import Tenant
+from snaplift.promotion.choosing import Choice, PlanRefused, Request, UnknownRelease, choose
+from snaplift.promotion.earlier import existing
 from snaplift.promotion.plan import Before, Place, Plan
-from snaplift.promotion.planning import Choice, Facts, Instance, Request, Snapshot, choose, decide
+from snaplift.promotion.planning import Facts, Instance, Snapshot, decide
 from snaplift.promotion.pointer import Pointer, Revision
 from snaplift.promotion.run import Run
 from snaplift.stacks.outputs import NamespaceOutputs, PlatformOutputs
@@ -24,11 +26,15 @@ def make_plan(request: Request, run: Run, platforms: Platforms, tenant: Tenant) 
     :raises PlanRefused: with every reason that was found.
     :raises StepFailed: what a plan rests on does not exist.
     """
-    above = origin = None
+    above = origin = here = None
     if (settings := tenant.environments.get(request.environment)) and settings.promoted_from:
         above = _active(platforms, tenant, settings.promoted_from)
         origin = _active(platforms, tenant, tenant.first)
-    choice = choose(request, tenant, above)
+        here = _pointer(platforms, tenant, request.environment)
+    try:
+        choice = choose(request, tenant, above, here)
+    except UnknownRelease as unknown:
+        raise PlanRefused([f"{unknown}. {_what_there_is(platforms, tenant, origin, here)}"]) from None
     facts = gather(request, choice, platforms, tenant, origin)
     return decide(request, choice, run, platforms, tenant, facts)
 
@@ -42,10 +48,24 @@ def _name(tenant: Tenant, environment: str) -> naming.Namespace:
     return naming.Namespace(naming.Tenant.parse(tenant.tenant), environment)
 
 
+def _pointer(platforms: Platforms, tenant: Tenant, environment: str) -> Pointer:
+    return Aws.at(_place(platforms, tenant, environment)).pointers.read(_name(tenant, environment).pointer)[0]
+
+
 def _active(platforms: Platforms, tenant: Tenant, environment: str) -> Revision | None:
-    aws = Aws.at(_place(platforms, tenant, environment))
-    pointer, _ = aws.pointers.read(_name(tenant, environment).pointer)
-    return pointer.active
+    return _pointer(platforms, tenant, environment).active
+
+
+def _what_there_is(platforms: Platforms, tenant: Tenant, origin: Revision | None, here: Pointer | None) -> str:
+    return f"Releases with a snapshot: {existing(here or Pointer(), _releases(platforms, tenant, origin))}"
+
+
+def _releases(platforms: Platforms, tenant: Tenant, origin: Revision | None) -> tuple[str, ...]:
+    """Those that have a snapshot, oldest first."""
+    if origin is None or origin.database is None:
+        return ()
+    databases = Aws.at(_place(platforms, tenant, tenant.first)).databases
+    return tuple(map(str, databases.releases(origin.database.name, platforms.installation)))
 
 
 def _outputs(stacks: StackHook, name: str) -> dict[str, str]:
@@ -62,6 +82,7 @@ def look_before(aws: Aws, name: naming.Namespace, cluster: str) -> tuple[Before,
     before = Before(
         pointer_version=version,
         active=pointer.active,
+        previous=pointer.previous,
         service_exists=service is not None,
         task_definition=service.task_definition if service else None,
         desired_count=service.desired if service else None,
@@ -76,7 +97,7 @@ def gather(request: Request, choice: Choice, platforms: Platforms, tenant: Tenan
     platform = PlatformOutputs.read(place.platform, _outputs(aws.stacks, place.platform))
     namespace = NamespaceOutputs.read(name.stack, _outputs(aws.stacks, name.stack))
     before, pointer = look_before(aws, name, platform.cluster_name)
-    instance, snapshot, releases = _source(choice, platforms, tenant, origin)
+    instance, snapshot, releases = _source(request, choice, platforms, tenant, origin)
     usage = aws.databases.usage()
     return Facts(
         pointer=pointer,
@@ -93,13 +114,24 @@ def gather(request: Request, choice: Choice, platforms: Platforms, tenant: Tenan
         snapshots=usage["ManualSnapshots"],
         stacks=aws.stacks.usage(),
         missing=find_missing(aws, pointer.active),
-        writes=find_writes(aws, place, name, pointer.active, tenant.database) if choice.mode != "origin" else None,
+        kept=find_kept(aws, name, choice.reuses, platforms.installation) if choice.reuses else None,
+        content=_content(aws, before) if choice.mode == "active" else None,
+        writes=find_writes(aws, place, name, pointer.active, tenant.database) if choice.replaces else None,
+    )
+
+
+def _content(aws: Aws, before: Before) -> str | None:
+    """What the task definition that serves is known by."""
+    return (
+        aws.services.revision_tags(before.task_definition).get(naming.CONTENT_TAG) if before.task_definition else None
     )
 
 
 def _source(
-    choice: Choice, platforms: Platforms, tenant: Tenant, origin: Revision | None
+    request: Request, choice: Choice, platforms: Platforms, tenant: Tenant, origin: Revision | None
 ) -> tuple[Instance | None, Snapshot | None, tuple[str, ...]]:
+    if choice.earlier is not None:
+        return None, *_final_snapshot(choice.earlier, request, platforms, tenant, origin)
     if choice.mode == "origin" or origin is None or origin.database is None:
         return None, None, ()
     databases = Aws.at(_place(platforms, tenant, tenant.first)).databases
@@ -109,9 +141,20 @@ def _source(
     identifier = _name(tenant, tenant.first).snapshot(naming.Release(choice.release))
     snapshot = databases.snapshot(identifier)
     if snapshot is None:
-        releases = databases.releases(origin.database.name, platforms.installation)
-        return None, None, tuple(map(str, releases))
+        return None, None, _releases(platforms, tenant, origin)
     return None, _snapshot(snapshot, platforms.installation), ()
+
+
+def _final_snapshot(
+    earlier: Revision, request: Request, platforms: Platforms, tenant: Tenant, origin: Revision | None
+) -> tuple[Snapshot | None, tuple[str, ...]]:
+    """What is kept of the environment's own database, where that is restored; a database that stands needs none."""
+    if earlier.database is not None or earlier.final is None:
+        return None, ()
+    snapshot = Aws.at(_place(platforms, tenant, request.environment)).databases.snapshot(earlier.final.name)
+    if snapshot is None:
+        return None, _releases(platforms, tenant, origin)
+    return _snapshot(snapshot, platforms.installation), ()
 
 
 def _instance(found: FoundInstance) -> Instance:
@@ -130,6 +173,7 @@ def _instance(found: FoundInstance) -> Instance:
 def _snapshot(found: FoundSnapshot, installation: str) -> Snapshot:
     return Snapshot(
         identifier=found.identifier,
+        resource_id=found.resource_id,
         status=found.status,
         ours=naming.is_ours(found.tags, installation),
         encrypted=found.encrypted,

@@ -78,12 +78,17 @@ class Promotion:
     def database(self) -> DatabaseOutputs:
         """The candidate's outputs.
 
-        :raises StepFailed: it does not stand, or is not this run's.
+        :raises StepFailed: it does not stand, or is not this run's, nor the one that this run takes up.
         """
-        found = self.aws.stacks.find(self.plan.database)
-        if found is None or not found.created or found.run != self.plan.run.hash:
-            raise StepFailed(f"database {self.plan.database} of this run does not stand: clear the step 'database'")
-        return DatabaseOutputs.read(found.name, found.outputs)
+        plan, wanted = self.plan, self.plan.reuses
+        found = self.aws.stacks.find(plan.database)
+        if found is None or not found.created or found.run != plan.made_by:
+            todo = "plan again" if wanted else "clear the step 'database'"
+            raise StepFailed(f"database {plan.database} of run {plan.made_by} does not stand: {todo}")
+        outputs = DatabaseOutputs.read(found.name, found.outputs)
+        if wanted is not None and outputs.resource_id != wanted.resource_id:
+            raise StepFailed(f"database {plan.database} is {outputs.resource_id}, not {wanted.resource_id}: plan again")
+        return outputs
 
     def job_network(self) -> dict[str, Any]:
         """Where one-off tasks run: with the jobs' security group, which a candidate is open to."""

@@ -9,13 +9,20 @@ from snaplift.promotion.wait import Wait
 
 
 def remove_database(
-    promotion: Promotion, name: str, *, resource_id: str | None, run: str, final_snapshot: str | None
+    promotion: Promotion,
+    name: str,
+    *,
+    resource_id: str | None,
+    run: str,
+    final_snapshot: str | None,
+    remembered: bool = False,
 ) -> Wait | None:
     """Remove one incarnation of a database. None: it is gone.
 
     :param resource_id: of the instance; None where it may not have come to be: then it must carry the run's tag.
     :param run: the hash of the run that made it, which its stack carries.
     :param final_snapshot: None: no snapshot is taken of it.
+    :param remembered: what it held when it was activated is kept with its final snapshot, which may be restored.
     :raises StepFailed: it is referred to, something of that name is another incarnation's, or it was active once.
     """
     _check_unreferenced(promotion, name)
@@ -37,7 +44,8 @@ def remove_database(
         )
         if wait is not None:
             return wait
-    _forget_fingerprint(promotion, resource_id or (stack.outputs.get("ResourceId") if stack else None))
+    if not remembered:
+        _forget_fingerprint(promotion, resource_id or (stack.outputs.get("ResourceId") if stack else None))
     return promotion.aws.stacks.remove(stack, timeout=REMOVAL) if stack is not None else None
 
 

@@ -6,6 +6,7 @@ from snaplift import naming
 from snaplift.aws.errors import StepFailed
 from snaplift.aws.steps.promotion import REMOVAL, Done, Promotion
 from snaplift.aws.steps.removal import remove_database
+from snaplift.promotion.pointer import Pointer
 from snaplift.promotion.wait import Wait
 
 
@@ -16,32 +17,53 @@ def advance(promotion: Promotion) -> Wait | Done:
     """
     plan = promotion.plan
     previous, retention = plan.before.active, plan.effective.retention
+    _forget_older(promotion)
+    if skipped := plan.left_out.get("retire"):
+        return Done(skipped=skipped)
     if previous is None or previous.database is None or previous.release is None:
         return Done(skipped="there is no previous database")
     if retention.keep_previous:
         return Done(skipped=f"the previous database stands for {retention.keep_previous} more")
-    _forget_previous(promotion)
+    release = naming.Release(previous.release)
+    final = plan.name.final_snapshot(release, previous.made_by) if retention.final_snapshot else None
+    _forget_previous(promotion, final)
     if wait := wait_unused(promotion, previous.release):
         return wait
-    release = naming.Release(previous.release)
-    final = plan.name.final_snapshot(release, previous.run) if retention.final_snapshot else None
     wait = remove_database(
         promotion,
         previous.database.name,
         resource_id=previous.database.resource_id,
-        run=previous.run,
+        run=previous.made_by,
         final_snapshot=final,
+        remembered=final is not None,
     )
     return wait or Done({"removed": previous.database.name, "final_snapshot": final})
 
 
-def _forget_previous(promotion: Promotion) -> None:
-    """The pointer says first that the previous database stands no longer; its snapshot is what a rollback restores."""
-    pointer, version = promotion.aws.pointers.read(promotion.plan.name.pointer)
+def _forget_older(promotion: Promotion) -> None:
+    """Forget what the database before the previous one was activated with: no rollback restores it any more."""
+    plan = promotion.plan
+    older = plan.before.previous
+    if older is None or older.final is None:
+        return
+    _active(promotion)
+    promotion.aws.fingerprints.forget(promotion.place.lock_table, plan.name.fingerprint(older.final.resource_id))
+
+
+def _active(promotion: Promotion) -> tuple[Pointer, int]:
+    """Read the pointer, and be sure that it says that this run's release is active."""
+    name = promotion.plan.name.pointer
+    pointer, version = promotion.aws.pointers.read(name)
     if pointer.active is None or pointer.active.run != promotion.plan.run.hash:
-        raise StepFailed(f"{promotion.plan.name.pointer} does not say that this run's release is active")
-    if pointer.previous != pointer.previous_is_gone().previous:
-        promotion.aws.pointers.write(promotion.plan.name.pointer, pointer.previous_is_gone(), read_version=version)
+        raise StepFailed(f"{name} does not say that this run's release is active")
+    return pointer, version
+
+
+def _forget_previous(promotion: Promotion, final: str | None) -> None:
+    """The pointer says first that the previous database stands no longer; its snapshot is what a rollback restores."""
+    pointer, version = _active(promotion)
+    if (gone := pointer.previous_is_gone(final)) != pointer:
+        promotion.aws.pointers.write(promotion.plan.name.pointer, gone, read_version=version)
 
 
 def wait_unused(promotion: Promotion, release: str | None) -> Wait | None:

@@ -30,13 +30,13 @@ def advance(promotion: Promotion) -> Wait | Done:
     :raises StepFailed: says which check failed, and how.
     """
     plan = promotion.plan
-    instance, revision = marks.candidate(promotion), marks.of_revision(ensure_revision(promotion))
+    instance, passed = marks.candidate(promotion), marks.passed(promotion, ensure_revision(promotion))
     marks.check_prepared(promotion, instance)
-    if instance.tags.get(marks.SMOKE) != revision:
+    if instance.tags.get(marks.SMOKE) != passed:
         for number, check in enumerate(plan.tenant.smoke):
             if wait := _check(promotion, number, check):
                 return wait
-        promotion.aws.databases.tag(instance, {marks.SMOKE: revision})
+        promotion.aws.databases.tag(instance, {marks.SMOKE: passed})
     # After the mark: a try that finds its task stopped, but no mark, would take the check for failed.
     promotion.aws.services.stop_job(promotion.cluster, token(promotion, SERVING))
     if wait := _wait_stopped(promotion):

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from snaplift import naming
 from snaplift.aws.aws import Aws
-from snaplift.promotion.pointer import Revision
+from snaplift.promotion.earlier import Kept
+from snaplift.promotion.pointer import DatabaseReference, Revision
+from snaplift.stacks.outputs import DatabaseOutputs
 
 
 def find_missing(aws: Aws, active: Revision | None) -> tuple[str, ...]:
@@ -28,3 +31,20 @@ def _missing(aws: Aws, active: Revision) -> Iterator[str]:
     yield from (f"secret {arn} is gone" for arn in needs.secrets if not aws.credentials.exists(arn))
     yield from (f"role {arn} is gone" for arn in needs.roles if not aws.roles.exists(arn))
     yield from (f"log group {name} is gone" for name in needs.log_groups if not aws.log_groups.exists(name))
+
+
+def find_kept(aws: Aws, name: naming.Namespace, reference: DatabaseReference, installation: str) -> Kept | None:
+    """Look at a database that is to be used again. None: it is gone.
+
+    :raises ClientError: AWS did not say.
+    """
+    stack, instance = aws.stacks.find(reference.name), aws.databases.instance(reference.name)
+    if stack is None or instance is None:
+        return None
+    return Kept(
+        resource_id=instance.resource_id,
+        status=instance.status,
+        ours=all(naming.is_ours(tags, installation, name) for tags in (stack.tags, instance.tags)),
+        run=stack.run,
+        outputs=DatabaseOutputs.read(stack.name, stack.outputs) if stack.created else None,
+    )

@@ -77,7 +77,8 @@ def keep_fingerprint(promotion: Promotion) -> None:
     :raises StepFailed: it has too many tables.
     """
     plan, database = promotion.plan, promotion.database()
-    if plan.source is None:  # where data is authored, nothing is ever discarded
+    # Where data is authored, nothing is ever discarded; of a database that was open before, it is kept already.
+    if plan.mode == "origin" or plan.reuses is not None:
         return
     service = plan.namespace.service_security_group_id
     if promotion.aws.network.allows(database.security_group_id, from_group=service, port=database.port):
@@ -89,6 +90,29 @@ def keep_fingerprint(promotion: Promotion) -> None:
     log.info("%s: the fingerprint of %d tables is kept", plan.database, len(taken.tables))
 
 
+def inherit_fingerprint(promotion: Promotion) -> None:
+    """Compare a database that was restored from its final snapshot with what it was when it was first activated.
+
+    It has what visitors wrote until it went, and the next promotion would lose that as well. Until it is active it is
+    compared with what was restored: an abort loses no more than what came since. Where nothing is remembered it cannot
+    be told from then on what was written to it.
+    """
+    plan = promotion.plan
+    if plan.source is None or plan.source.final is None:
+        return
+    table, fingerprints = promotion.place.lock_table, promotion.aws.fingerprints
+    key = plan.name.fingerprint(promotion.database().resource_id)
+    try:
+        first = fingerprints.find(table, plan.name.fingerprint(plan.source.final.resource_id))
+    except UnreadableFingerprint as error:
+        log.warning("%s", error)
+        first = None
+    if first is None:
+        fingerprints.forget(table, key)
+    else:
+        fingerprints.keep(table, key, first)
+
+
 def check_writes(promotion: Promotion) -> Writes | None:
     """Look once more, just before the target's database is out of use: was anything written that nobody gave up?
 
@@ -98,7 +122,7 @@ def check_writes(promotion: Promotion) -> Writes | None:
     :raises StepFailed: writes have come, and the environment does not allow that they are lost.
     """
     plan = promotion.plan
-    if plan.source is None:
+    if not plan.replaces:
         return None
     now = find_writes(promotion.aws, plan.place, plan.name, plan.before.active, plan.tenant.database)
     if reason := come_since(plan.writes, now, plan.target_writes):
@@ -114,7 +138,7 @@ def count_discarded(promotion: Promotion) -> str:
     It only tells: the release is active, and nothing that goes wrong here may change that.
     """
     plan = promotion.plan
-    if plan.source is None:
+    if not plan.replaces:
         return ""
     try:
         found = find_writes(promotion.aws, plan.place, plan.name, plan.before.active, plan.tenant.database)
@@ -139,7 +163,20 @@ def find_candidates_writes(promotion: Promotion) -> Writes | None:
     stack = aws.stacks.find(plan.database)
     if stack is None or not stack.created or stack.run != plan.run.hash:
         return None
-    database = reference(plan, DatabaseOutputs.read(stack.name, stack.outputs))
-    if aws.fingerprints.find(promotion.place.lock_table, plan.name.fingerprint(database.resource_id)) is None:
+    outputs = DatabaseOutputs.read(stack.name, stack.outputs)
+    if not _has_opened(promotion, outputs):
         return None
-    return _compare(aws, plan.place, plan.name, database, plan.tenant.database)
+    return _compare(aws, plan.place, plan.name, reference(plan, outputs), plan.tenant.database)
+
+
+def _has_opened(promotion: Promotion, database: DatabaseOutputs) -> bool:
+    """Say whether the candidate may have been written to: a fingerprint is kept before it opens."""
+    plan, aws = promotion.plan, promotion.aws
+    key = plan.name.fingerprint(database.resource_id)
+    if aws.fingerprints.find(promotion.place.lock_table, key) is not None:
+        return True
+    if plan.source is None or plan.source.final is None:
+        return False
+    # It may just have been forgotten, since nothing is remembered of the database that this one was restored from.
+    service = plan.namespace.service_security_group_id
+    return aws.network.allows(database.security_group_id, from_group=service, port=database.port)

@@ -1,0 +1,136 @@
+"""What a request means, before anything is looked up in AWS but the pointers."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+
+from snaplift import naming
+from snaplift.config.tenant import Tenant
+from snaplift.promotion.earlier import NoSuchRevision, take_up
+from snaplift.promotion.plan import KEEPING, REUSING, Frozen, Mode
+from snaplift.promotion.pointer import DatabaseReference, Pointer, Revision
+
+DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+
+
+class PlanRefused(ValueError):
+    """There is no plan; the message has every reason and what to do about it."""
+
+    def __init__(self, reasons: list[str]) -> None:
+        super().__init__("; ".join(reasons))
+        self.reasons = reasons
+
+
+class UnknownRelease(PlanRefused):
+    """What is asked for is not there, or is no release at all: the message should go on with what there is."""
+
+
+class Request(Frozen):
+    """What a person, or the nightly DAG, asks for."""
+
+    environment: str
+    release: str = "new"
+    """``new``, ``tested``, ``active``, ``previous``, or a release's timestamp; provisioning asks for ``origin``."""
+    build: str = ""
+    """A tag or a digest; empty: the tested build or the previous one's, or the tag that the configuration names."""
+    dry_run: bool = False
+    asked_at: datetime | None = None
+    """When the run was asked for; the same when it is cleared and run again. None: it is not known."""
+
+
+class Choice(Frozen):
+    """What a request means before anything is looked up in AWS but the pointers."""
+
+    mode: Mode
+    release: str | None
+    images: dict[str, str]
+    """By container ``repository@digest``, or ``repository:tag`` where the digest is yet to be found."""
+    earlier: Revision | None = None
+    """The revision that is taken up, for the modes ``again``, ``restored`` and ``active``."""
+
+    @property
+    def reuses(self) -> DatabaseReference | None:
+        """The database that stands and is to be used."""
+        return self.earlier.database if self.earlier and self.mode in REUSING else None
+
+    @property
+    def replaces(self) -> bool:
+        """Whether another database serves afterwards."""
+        return self.mode not in KEEPING
+
+
+def choose(request: Request, tenant: Tenant, above: Revision | None, here: Pointer | None = None) -> Choice:
+    """Say what a request means.
+
+    :param above: what is active in the environment that this one is promoted from.
+    :param here: the environment's own pointer.
+    :raises PlanRefused: it means nothing in this environment.
+    """
+    environment = tenant.environments.get(request.environment)
+    if environment is None:
+        known = ", ".join(tenant.environments)
+        raise PlanRefused([f"{tenant.tenant} has no environment {request.environment!r}; it has {known}"])
+    source = environment.promoted_from
+    if (request.release == "origin") != (source is None):
+        why = "data is authored there, nothing is promoted to it" if source is None else "data is not authored there"
+        raise PlanRefused([f"{request.release!r} means nothing in {tenant.tenant}-{request.environment}: {why}"])
+    if (earlier := _choose_earlier(request, tenant, here or Pointer())) is not None:
+        return earlier
+    mode: Mode
+    release: str | None = None
+    match request.release:
+        case "origin":
+            mode = "origin"
+        case "new":
+            if source != tenant.first:
+                raise PlanRefused(
+                    [f"a new release begins in {tenant.first}; {request.environment} is promoted from {source}: "
+                     "ask for 'tested'"]
+                )  # fmt: skip
+            mode = "new"
+        case "tested":
+            if above is None or above.release is None:
+                hint = "ask for 'new'" if source == tenant.first else f"promote to {source} first"
+                raise PlanRefused([f"no release is active in {source}, so none was tested there: {hint}"])
+            mode, release = "tested", above.release
+        case text:
+            try:
+                mode, release = "standing", str(naming.Release(text))
+            except naming.InvalidName as error:
+                words = "new, tested, active, previous or a timestamp"
+                raise UnknownRelease([f"release: expected {words}; {error}"]) from None
+    tested = above if mode == "tested" and not request.build else None
+    return Choice(mode=mode, release=release, images=_images(request.build, tenant, tested))
+
+
+def _choose_earlier(request: Request, tenant: Tenant, here: Pointer) -> Choice | None:
+    """Go back with the build that the revision ran with; what is active gets another one."""
+    try:
+        taken_up = take_up(request.release, here)
+    except NoSuchRevision as error:
+        where = f"{tenant.tenant}-{request.environment}"
+        raise UnknownRelease([f"{request.release!r} means nothing in {where}: {error}"]) from None
+    if taken_up is None:
+        return None
+    mode, earlier = taken_up
+    with_its_build = None if request.build or request.release == "active" else earlier
+    return Choice(
+        mode=mode,
+        release=earlier.release,
+        images=_images(request.build, tenant, with_its_build, "previous"),
+        earlier=earlier if mode != "standing" else None,
+    )
+
+
+def _images(build: str, tenant: Tenant, tested: Revision | None, which: str = "tested") -> dict[str, str]:
+    containers = tenant.service.containers
+    if tested is not None:
+        if missing := sorted(set(containers) - set(tested.build)):
+            raise PlanRefused([f"the {which} build has no image for {', '.join(missing)}: name a build"])
+        return {name: f"{container.image}@{tested.build[name]}" for name, container in containers.items()}
+    if DIGEST.fullmatch(build):
+        if len(containers) > 1:
+            raise PlanRefused([f"a digest is one image and the service has {len(containers)}: name the build by a tag"])
+        return {name: f"{container.image}@{build}" for name, container in containers.items()}
+    return {name: f"{container.image}:{build or container.tag}" for name, container in containers.items()}
