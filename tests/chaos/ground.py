@@ -27,26 +27,32 @@ from tests.support.installation import REGION, TENANT, Installation, Standing, p
 from tests.support.laptop import start_laptop
 from tests.support.requests import eventually
 
-SERVING, EMPTY, BEHIND = "qa", "bare", "prod"
-"""A namespace that serves, one where nothing is active, and one that gets what the first has tested."""
+SERVING, EMPTY, BEHIND, BACK = "qa", "bare", "prod", "back"
+"""A namespace that serves, one where nothing is active, one that gets what the first has tested, and one whose previous
+database stands, to which it goes back."""
 # Fast, yet not so fast that a state is never seen.
 _DELAYS: Final = {"*": 0.0, "ecs.start": 0.02, "ecs.health_interval": 0.05, "elb.health_interval": 0.05}
 VISITOR: Final = "a visitor was here"
 _ROOM: Final = {"L-7B6409FD": 1000, "L-272F1212": 1000}
 _FAILING: Final = {"sql": "SELECT COUNT(*) FROM notes WHERE text = 'nothing has this text'"}
+_ENVIRONMENTS: Final[dict[str, Any]] = {
+    "dev": {"platform": "platform-nonprod"},
+    SERVING: {"platform": "platform-nonprod", "from": "dev"},
+    BEHIND: {"platform": "platform-prod", "from": SERVING, "target_writes": "allow"},
+    EMPTY: {"platform": "platform-nonprod", "from": "dev"},
+    BACK: {
+        "platform": "platform-nonprod",
+        "from": "dev",
+        "target_writes": "allow",
+        "retention": {"keep_previous": "1h"},
+    },
+}
 _CHANGES: Final[dict[str, dict[str, Any]]] = {
     "": {},
     "check-fails": {"smoke": [_FAILING]},
     "commands": {
         "adapt": [{"command": ["sql", "UPDATE place SET name = '${environment}'"], "repeatable": True}],
         "smoke": [{"command": ["sql", "SELECT text FROM notes"]}],
-    },
-    "tested": {
-        "environments": {
-            "dev": {"platform": "platform-nonprod"},
-            SERVING: {"platform": "platform-nonprod", "from": "dev"},
-            BEHIND: {"platform": "platform-prod", "from": SERVING, "target_writes": "allow"},
-        }
     },
 }
 """Configurations of the tenant, by what is other in them."""
@@ -77,6 +83,7 @@ class Scenario:
         return points(self.name, wanted, seed)
 
 
+_OF_A_ROLLBACK: Final = ("plan", "lock", "database", "smoke", "deploy", "confirm", "activate", "retire", "finish")
 SCENARIOS: Final = {
     each.name: each
     for each in (
@@ -87,9 +94,24 @@ SCENARIOS: Final = {
         Scenario("first", EMPTY, ("deploy", "confirm", "activate", "retire", "finish")),
         Scenario("first-stopped", EMPTY, ("finish",), stop_after="confirm"),
         Scenario("commands", SERVING, ("adapt", "smoke"), "commands"),
-        Scenario("tested", BEHIND, ("plan", "snapshot"), "tested", release="tested"),
+        Scenario("tested", BEHIND, ("plan", "snapshot"), release="tested"),
+        Scenario("rollback", BACK, _OF_A_ROLLBACK, release="previous"),
+        Scenario("rollback-stopped", BACK, ("finish",), release="previous", stop_after="confirm"),
+        Scenario("restored", SERVING, ("plan", "database", "activate", "retire"), release="previous"),
     )
 }
+
+
+_KEPT: Final = Scenario("kept", BACK)
+"""Makes what a rollback goes back to."""
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a database holds: rows, and how many of them are visitors'."""
+
+    rows: int
+    visitors: int
 
 
 @contextmanager
@@ -103,7 +125,8 @@ def open_ground(folder: Path) -> Iterator[Ground]:
         wire = Wire(laptop)
         wire.tap(patch)
         patch.setattr(metadata, "this_airflow", lambda: "sweep")  # there is no metadata database here
-        with provisioned(laptop, folder / "images", ("dev", SERVING, EMPTY, BEHIND)) as installation:
+        of = tenant(environments=_ENVIRONMENTS)
+        with provisioned(laptop, folder / "images", tuple(_ENVIRONMENTS), of) as installation:
             yield Ground(folder, installation, wire)
 
 
@@ -114,19 +137,23 @@ class Ground:
         self.installation = installation
         self.wire = wire
         self._dags = {
-            name: promote_dag(
-                TENANT, tenant(), str(write_configuration(folder / f"config-{name}", installation.platforms, **changes))
-            )
+            name: promote_dag(TENANT, installation.tenant, self._configure(folder / f"config-{name}", changes))
             for name, changes in _CHANGES.items()
         }
         self._runs = 0
         self._served = False
+        self.contents: dict[str, Contents] = {}
+        """Of each incarnation that was active before a run, as it was then."""
         self.rows = 0
         """What visitors had written before the last run."""
         self.announced: Writes | None = None
         """What the last run's plan said that visitors had written."""
         self.moments: list[str] = []
         """What was wrong in the moment in which a process was killed."""
+
+    def _configure(self, folder: Path, changes: dict[str, Any]) -> str:
+        given = {"environments": _ENVIRONMENTS, **changes}
+        return str(write_configuration(folder, self.installation.platforms, **given))
 
     # -- runs --------------------------------------------------------------------------------------------------
 
@@ -136,16 +163,39 @@ class Ground:
         if environment == EMPTY and self.installation.pointer(environment)[0].active is not None:
             self.empty(environment)
         if environment != EMPTY:
-            if environment == BEHIND:
-                self._serve(SCENARIOS["promote"])
-            self._serve(next(each for each in SCENARIOS.values() if each.environment == environment and each.green))
-            if environment == BEHIND:
-                self._test(SCENARIOS["promote"])
+            self._make_ready(scenario)
             self.installation.sql(environment, f"INSERT INTO notes VALUES ('{VISITOR}')")
+            self._look_into(environment)
             self.rows = self.visitors_rows(environment)
         self.installation.sql("dev", f"INSERT INTO notes VALUES ('before run {self._runs + 1}')")
         self._remove_snapshots()
         return self.installation.standing(environment)
+
+    def _make_ready(self, scenario: Scenario) -> None:
+        """Have active in a namespace, and before it, what a scenario begins with."""
+        environment, first = scenario.environment, SCENARIOS["promote"]
+        if environment == BEHIND:
+            self._serve(first)
+        self._serve(next(each for each in (first, SCENARIOS["tested"], _KEPT) if each.environment == environment))
+        if environment == BEHIND:
+            self._test(first)
+        if scenario.release == "previous":
+            self._have_previous(first if environment == SERVING else _KEPT)
+
+    def _have_previous(self, scenario: Scenario) -> None:
+        """Have a previous revision that can be gone back to."""
+        previous = self.installation.pointer(scenario.environment)[0].previous
+        if previous is None or (previous.database is None and previous.final is None):
+            self._look_into(scenario.environment)
+            self._promote(scenario)
+
+    def _look_into(self, environment: str) -> None:
+        """Remember what the active database holds, which may become the previous one."""
+        active = self.installation.pointer(environment)[0].active
+        assert active is not None
+        assert active.database is not None
+        [[rows]] = self.installation.sql(environment, "SELECT COUNT(*) FROM notes")
+        self.contents[active.database.resource_id] = Contents(int(rows), self.visitors_rows(environment))
 
     def visitors_rows(self, environment: str) -> int:
         """Count what visitors wrote to the active database of a namespace."""
@@ -229,9 +279,7 @@ class Ground:
 
     def reap(self, environment: str) -> list[str]:
         """Take away databases that no revision names, as the reaper does. Returns their names."""
-        pointer = self.installation.pointer(environment)[0]
-        named = pointer.active.database.name if pointer.active and pointer.active.database else None
-        left = sorted(self._database_names(environment) - {named})
+        left = sorted(self._database_names(environment) - self.installation.pointer(environment)[0].databases)
         for name in left:
             self._remove_database(name)
         return left
@@ -274,8 +322,8 @@ class Ground:
 
     def _remove_snapshots(self) -> None:
         """Those that no revision of a namespace began as."""
-        pointers = [self.installation.pointer(environment)[0] for environment in (SERVING, EMPTY, BEHIND)]
-        kept = {each.snapshot for found in pointers for each in (found.active, found.previous) if each}
+        pointers = [self.installation.pointer(environment)[0] for environment in (SERVING, EMPTY, BEHIND, BACK)]
+        kept = frozenset[str]().union(*(found.snapshots for found in pointers))
         rds = self.installation.client("rds")
         for each in rds.describe_db_snapshots(SnapshotType="manual")["DBSnapshots"]:
             if each["DBSnapshotIdentifier"] not in kept:

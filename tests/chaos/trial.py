@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from snaplift import naming
 from snaplift.promotion.run import Run
 from tests.chaos.airflow import Played
-from tests.chaos.ground import SCENARIOS, VISITOR, Ground, Scenario, describe_tags
+from tests.chaos.ground import BACK, SCENARIOS, VISITOR, Contents, Ground, Scenario, describe_tags
 from tests.chaos.points import Call, Fault, Point
 from tests.support.installation import TENANT, Standing
 
@@ -110,12 +110,25 @@ def _visitors_rows(
     if before.pointer.active is None:
         return
     rows, written = ground.visitors_rows(scenario.environment), ground.rows
-    if rows != (0 if mine else written):
+    if rows != (_expected(ground, scenario, before).visitors if mine else written):
         yield f"{'' if mine else 'I7: '}{rows} rows of visitors are there, of {written}"
     announced = f"notes: {written} row{'s' * (written > 1)} more"
     unread = ground.announced is not None and ground.announced.untold and any(point.task == "plan" for point in points)
     if mine and str(ground.announced) != announced and not unread:
         yield f"I7: '{announced}' is gone, and the plan told: {ground.announced}"
+
+
+def _expected(ground: Ground, scenario: Scenario, before: Standing) -> Contents:
+    """What the database holds that the run brings: a copy of its source's, or what it held when it was active."""
+    previous = before.pointer.previous
+    if scenario.release == "previous" and previous is not None:
+        taken_up = previous.database or previous.final
+        assert taken_up is not None
+        return ground.contents[taken_up.resource_id]
+    source = ground.installation.tenant.environments[scenario.environment].promoted_from
+    assert source is not None
+    [[rows]] = ground.installation.sql(source, f"SELECT COUNT(*) FROM notes WHERE text != '{VISITOR}'")
+    return Contents(int(rows), 0)
 
 
 def _all_as_before(before: Standing, after: Standing) -> Iterator[str]:
@@ -141,8 +154,8 @@ def _new_serves(ground: Ground, scenario: Scenario, before: Standing, after: Sta
     if after.pointer.candidate is not None:
         yield "the pointer has a candidate"
     yield from _nothing_left(scenario, before, after, database.name, retired=played.green)
-    yield from _old_is_kept(ground, before, after, retired=played.green)
-    yield from _data_are_its_own(ground, environment, after)
+    yield from _old_is_kept(ground, scenario, before, after, retired=played.green)
+    yield from _data_are_its_own(ground, environment, after, _expected(ground, scenario, before).rows)
 
 
 def _nothing_left(
@@ -152,7 +165,7 @@ def _nothing_left(
     old = before.pointer.active.database if before.pointer.active else None
     namespace = f"{TENANT}-{scenario.environment}"
     stacks = {namespace, f"{namespace}-service", database}
-    left = {old.name} if old and not retired else set()
+    left = {old.name} if old and (not retired or scenario.environment == BACK) else set()
     if extra := set(after.databases) - {database} - left:
         yield f"I5: databases are left: {sorted(extra)}"
     if extra := {each for each in after.stacks if each.split()[0] not in stacks | left}:
@@ -163,7 +176,9 @@ def _nothing_left(
         yield f"I5: secrets are left: {after.secrets}"
 
 
-def _old_is_kept(ground: Ground, before: Standing, after: Standing, *, retired: bool) -> Iterator[str]:
+def _old_is_kept(
+    ground: Ground, scenario: Scenario, before: Standing, after: Standing, *, retired: bool
+) -> Iterator[str]:
     """I2: what the previous revision names stands, and what is gone was kept as a snapshot."""
     old, previous = before.pointer.active, after.pointer.previous
     if old is None or old.database is None:
@@ -173,21 +188,17 @@ def _old_is_kept(ground: Ground, before: Standing, after: Standing, *, retired: 
     elif previous.database is not None and previous.database.name not in after.databases:
         yield f"I2: the pointer's previous names {previous.database.name}, which does not stand"
     if old.database.name not in after.databases:
-        final = old.database.name.replace("-db-", "-final-") + f"-{old.run}"
+        final = old.database.name.replace("-db-", "-final-") + f"-{old.made_by}"
         found = ground.installation.client("rds").describe_db_snapshots(SnapshotType="manual")["DBSnapshots"]
         if {"available"} != {each["Status"] for each in found if each["DBSnapshotIdentifier"] == final}:
             yield f"{old.database.name} is gone without its final snapshot"
-    elif retired:
+    elif retired and scenario.environment != BACK:
         yield f"{old.database.name} still stands"
 
 
-def _data_are_its_own(ground: Ground, environment: str, after: Standing) -> Iterator[str]:
+def _data_are_its_own(ground: Ground, environment: str, after: Standing, notes: int) -> Iterator[str]:
     i, active = ground.installation, after.pointer.active
     assert active is not None
-    assert active.database is not None
-    source = i.tenant.environments[environment].promoted_from
-    assert source is not None
-    notes = i.sql(source, f"SELECT COUNT(*) FROM notes WHERE text != '{VISITOR}'")[0][0]
     port = i.platforms.platforms[i.cluster(environment)].listener.port
     expected = f"http://{TENANT}-{environment}.localhost:{port} stable {notes} notes"
     if after.answer != expected:
@@ -195,7 +206,7 @@ def _data_are_its_own(ground: Ground, environment: str, after: Standing) -> Iter
     if (place := i.sql(environment, "SELECT name FROM place")) != [(environment,)]:
         yield f"the data say that they are {place}"
     accounts = {row[0] for row in i.sql(environment, "SELECT GRANTEE FROM information_schema.USER_PRIVILEGES")}
-    if accounts != {f"'{TENANT.replace('-', '')}_{active.run}'@'%'"}:
+    if accounts != {f"'{TENANT.replace('-', '')}_{active.made_by}'@'%'"}:
         yield f"its accounts are {accounts}"
 
 
