@@ -9,6 +9,7 @@ from datetime import datetime
 from snaplift import naming
 from snaplift.config.platform import Platforms
 from snaplift.config.tenant import Tenant
+from snaplift.promotion import data_class
 from snaplift.promotion.plan import Before, Frozen, Mode, Place, Plan, Source
 from snaplift.promotion.pointer import Pointer, Revision
 from snaplift.promotion.quotas import Usage, shortages_of_promotion
@@ -264,6 +265,8 @@ def _reasons_of_data(plan: Plan, facts: Facts) -> Iterator[str]:
         return
     if plan.source.place.account != plan.place.account or plan.source.place.region != plan.place.region:
         yield f"{plan.source_name} is in another account or region than {plan.name}: a copy there is not supported yet"
+    if why := data_class.refusal(plan.tenant, plan.source.environment, plan.environment):
+        yield why
     data: Instance | Snapshot | None = facts.instance if plan.mode == "new" else facts.snapshot
     if data is None:
         yield _no_data(plan, facts)
