@@ -20,6 +20,8 @@ RESERVED_CUSTOMERS: Final = frozenset({"aws", "ssm", "sg", "internal", "platform
 CUSTOMER: Final = r"[a-z][a-z0-9]{1,9}"
 PROJECT: Final = r"[0-9]{4}"
 ENVIRONMENT: Final = r"[a-z][a-z0-9]{0,10}"
+# No configured environment is called so: a namespace's name alone says that it may be taken away when its time is up.
+PREVIEW: Final = r"pr[0-9]{1,9}"
 RELEASE: Final = r"[0-9]{8}t[0-9]{6}z"
 PLATFORM: Final = r"platform-[a-z][a-z0-9]{0,14}"
 INSTALLATION: Final = r"[a-z][a-z0-9]{1,14}"
@@ -30,12 +32,15 @@ ROLE_PATH: Final = "/snaplift/"
 
 _TENANT_RE: Final = re.compile(rf"(?P<customer>{CUSTOMER})-(?P<project>{PROJECT})")
 _NAMESPACE_RE: Final = re.compile(rf"(?P<tenant>{CUSTOMER}-{PROJECT})-(?P<environment>{ENVIRONMENT})")
+_PREVIEW_RE: Final = re.compile(PREVIEW)
+_POINTER_RE: Final = re.compile(rf"/snaplift/(?P<tenant>{CUSTOMER}-{PROJECT})/(?P<environment>{ENVIRONMENT})/pointer")
 _DATABASE_RE: Final = re.compile(rf"(?P<namespace>{CUSTOMER}-{PROJECT}-{ENVIRONMENT})-db(?:-(?P<release>{RELEASE}))?")
 _SNAPSHOT_RE: Final = re.compile(rf"(?P<namespace>{CUSTOMER}-{PROJECT}-{ENVIRONMENT})-snapshot-(?P<release>{RELEASE})")
 _FINAL_RE: Final = re.compile(
     rf"(?P<namespace>{CUSTOMER}-{PROJECT}-{ENVIRONMENT})-final-(?P<release>{RELEASE})-(?P<run>{RUN})"
 )
 _RELEASE_FORMAT: Final = "%Y%m%dt%H%M%Sz"
+_EXPIRES_FORMAT: Final = "%Y-%m-%dT%H:%M:%SZ"
 
 
 class InvalidName(ValueError):
@@ -53,6 +58,8 @@ def pattern_words(kind: str) -> str:
     return {
         "tenant": "a customer (a letter, then 1 to 9 lower-case letters or digits), a hyphen, four digits",
         "namespace": "a tenant, a hyphen, an environment (a letter, then up to 10 lower-case letters or digits)",
+        "preview": "pr and a number of up to nine digits",
+        "pointer": "/snaplift/, a tenant, a slash, an environment, /pointer",
         "release": "a UTC time as YYYYMMDDtHHMMSSz",
         "database": "a namespace, '-db', and the release that it holds (none where data is authored)",
         "snapshot": "a namespace, '-snapshot-' and a release",
@@ -100,6 +107,14 @@ class Tenant:
     def asset_alias(self) -> str:
         """Airflow's name for the data of all its environments, of which one run changes one."""
         return str(self)
+
+    @property
+    def preview_dag_id(self) -> str:
+        return f"{self}.preview"
+
+    @property
+    def preview_remove_dag_id(self) -> str:
+        return f"{self}.preview_remove"
 
 
 @dataclass(frozen=True, order=True)
@@ -152,8 +167,22 @@ class Namespace:
         found = _match(_NAMESPACE_RE, text, "namespace", "xy-0146-qa")
         return cls(Tenant.parse(found["tenant"]), found["environment"])
 
+    @classmethod
+    def of_pointer(cls, name: str) -> Self:
+        """Read ``/snaplift/xy-0146/qa/pointer``.
+
+        :raises InvalidName: the text names no pointer.
+        """
+        found = _match(_POINTER_RE, name, "pointer", "/snaplift/xy-0146/qa/pointer")
+        return cls(Tenant.parse(found["tenant"]), found["environment"])
+
     def __str__(self) -> str:
         return f"{self.tenant}-{self.environment}"
+
+    @property
+    def is_preview(self) -> bool:
+        """Whether it is a preview's, by its name."""
+        return is_preview(self.environment)
 
     # -- stacks, and what they hold ---------------------------------------------------------------------------
 
@@ -361,6 +390,7 @@ ANY_NAMESPACE: Final = "*-????-*"
 ANY_DATABASE: Final = (f"{ANY_NAMESPACE}-db", f"{ANY_NAMESPACE}-db-*")
 ANY_SNAPSHOT: Final = (f"{ANY_NAMESPACE}-snapshot-*", f"{ANY_NAMESPACE}-final-*")
 ANY_PARAMETER: Final = "/snaplift/*"
+ANY_POINTER: Final = "/snaplift/*-????/*/pointer"
 ANY_LOG_GROUP: Final = "/snaplift/*"
 ANY_ROLE: Final = f"{ROLE_PATH}*"
 ANY_TASK_ROLE: Final = (f"{ROLE_PATH}*-????/*-execution", f"{ROLE_PATH}*-????/*-task")
@@ -390,6 +420,11 @@ def key_alias(platform: str) -> str:
     return f"alias/snaplift/{platform}"
 
 
+def is_preview(environment: str) -> bool:
+    """Say whether an environment's name is a preview's: ``pr42``."""
+    return _PREVIEW_RE.fullmatch(environment) is not None
+
+
 def run_hash(dag_id: str, run_id: str) -> str:
     """Shorten a run to eight hexadecimal digits, the same at every retry."""
     return hashlib.sha256(f"{dag_id}|{run_id}".encode()).hexdigest()[:8]
@@ -402,6 +437,8 @@ INSTALLATION_TAG: Final = f"{TAG_PREFIX}installation"
 NAMESPACE_TAG: Final = f"{TAG_PREFIX}namespace"
 RELEASE_TAG: Final = f"{TAG_PREFIX}release"
 RUN_TAG: Final = f"{TAG_PREFIX}run"
+EXPIRES_TAG: Final = f"{TAG_PREFIX}expires"
+"""On a preview's pointer: when its time is up."""
 CONTENT_TAG: Final = f"{TAG_PREFIX}content"
 PLATFORM_TAG: Final = f"{TAG_PREFIX}platform"
 COST_TAG: Final = "cost-allocation"
@@ -435,3 +472,22 @@ def is_ours(found: dict[str, str], installation: str, namespace: Namespace | Non
     if found.get(INSTALLATION_TAG) != installation:
         return False
     return namespace is None or found.get(NAMESPACE_TAG) == str(namespace)
+
+
+def preview_tags(installation: str, namespace: Namespace, platform: str, expires: datetime) -> dict[str, str]:
+    """Tags of a preview's pointer: beside a namespace's own, where it is and until when.
+
+    :raises ValueError: the moment has no time zone.
+    """
+    if expires.tzinfo is None:
+        raise ValueError("a preview ends at an aware moment; this one has no time zone")
+    until = expires.astimezone(UTC).strftime(_EXPIRES_FORMAT)
+    return {**tags(installation, namespace), PLATFORM_TAG: platform, EXPIRES_TAG: until}
+
+
+def read_expiry(found: dict[str, str]) -> datetime | None:
+    """Read when a preview's time is up. None: its tags do not say it."""
+    try:
+        return datetime.strptime(found[EXPIRES_TAG], _EXPIRES_FORMAT).replace(tzinfo=UTC)
+    except (KeyError, ValueError):
+        return None

@@ -1,4 +1,4 @@
-"""Parameter Store's limits: a value's size, a page's length, the versions that are kept.
+"""Parameter Store's limits: a value's size, a page's length, the versions that are kept, tags of what is there only.
 
 https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-advanced-parameters.html and …/
 sysman-paramstore-versions.html
@@ -38,6 +38,18 @@ def install(_server: Server) -> None:
     put_parameter = patching.replace(ssm, "_put_parameter", put)
     get_by_path = patching.replace(ssm, "_get_parameters_by_path", by_path)
     get_several = patching.replace(ssm, "_get_parameters", several)
+    for name in ("_list_tags_for_resource", "_add_tags_to_resource", "_remove_tags_from_resource"):
+        _of_what_is_there(name)
+
+
+def _of_what_is_there(name: str) -> None:
+    """Refuse the tags of a parameter that does not exist, where ministack has none of it."""
+
+    def call(data: dict[str, Any]) -> Any:
+        known = data.get("ResourceType") != "Parameter" or data.get("ResourceId") in ssm._parameters
+        return original(data) if known else _refusal("InvalidResourceId", "The resource ID isn't valid.")
+
+    original = patching.replace(ssm, name, call)
 
 
 def _refuse_put(data: dict[str, Any]) -> Any:

@@ -130,3 +130,19 @@ def test_a_label_on_the_oldest_version_stops_the_next_put(ssm: Any, parameter: s
         ssm.put_parameter(Name=parameter, Value=str(number), Type="String", Overwrite=True)
     code = refusal(ssm.put_parameter, Name=parameter, Value="over", Type="String", Overwrite=True)
     assert code == "ParameterMaxVersionLimitExceeded"
+
+
+def test_tags_are_a_parameters_that_there_is(ssm: Any, parameter: str, path: str) -> None:
+    """A pointer that is gone has none, rather than no tags."""
+    ssm.add_tags_to_resource(ResourceType="Parameter", ResourceId=parameter, Tags=tags(expires="soon"))
+    found = ssm.list_tags_for_resource(ResourceType="Parameter", ResourceId=parameter)["TagList"]
+    assert {tag["Key"]: tag["Value"] for tag in found} == {"owner": "probe", "expires": "soon"}
+    gone = {"ResourceType": "Parameter", "ResourceId": f"{path}/gone"}
+    assert refusal(ssm.list_tags_for_resource, **gone) == "InvalidResourceId"
+    assert refusal(ssm.add_tags_to_resource, **gone, Tags=tags(expires="soon")) == "InvalidResourceId"
+
+
+def test_tags_say_no_new_version(ssm: Any, parameter: str) -> None:
+    before = ssm.get_parameter(Name=parameter)["Parameter"]["Version"]
+    ssm.add_tags_to_resource(ResourceType="Parameter", ResourceId=parameter, Tags=tags(expires="soon"))
+    assert ssm.get_parameter(Name=parameter)["Parameter"]["Version"] == before

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 from collections.abc import Mapping
@@ -19,17 +20,19 @@ def run_dag(
     *,
     dags: Path = REPOSITORY / "dags",
     variables: Mapping[str, str] | None = None,
+    conf: Mapping[str, object] | None = None,
 ) -> str:
     """Run it and return the log.
 
     :param variables: Airflow's variables, by name.
+    :param conf: of the run: its params.
     """
     home.mkdir()
     shutil.copyfile(empty_database(), home / "airflow.db")
     settings = Settings(home=home, port=1, aws=aws, config=configuration, dags=dags)
     given = {f"AIRFLOW_VAR_{name.upper()}": value for name, value in (variables or {}).items()}
     done = subprocess.run(
-        [AIRFLOW, "dags", "test", dag_id],
+        [AIRFLOW, "dags", "test", dag_id, *(["--conf", json.dumps(conf)] if conf else [])],
         env={**settings.environment(), **given},
         cwd=home,
         capture_output=True,

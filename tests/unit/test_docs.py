@@ -13,6 +13,9 @@ from snaplift import naming
 from snaplift.aws.links.outcome import LINKS, OF_STEP
 from snaplift.config.loading import load_platforms, load_tenant_named
 from snaplift.naming import Namespace, Release, Tenant
+from snaplift.pipelines.expire import EXPIRE_DAG_ID, expire_dag
+from snaplift.pipelines.offboard import OFFBOARD_DAG_ID, offboard_dag
+from snaplift.pipelines.preview import preview_dag, preview_remove_dag
 from snaplift.pipelines.promote import promote_dag
 from snaplift.pipelines.provision import PLATFORM_DAG_ID, platform_dag, provision_dag
 from snaplift.pipelines.recover import RECOVER_DAG_ID, recover_dag
@@ -96,7 +99,7 @@ def test_a_name_is_as_the_page_has_it(what: str, name: str) -> None:
 
 def test_a_part_of_a_name_is_as_the_page_has_it() -> None:
     parts = rows("names-and-tags.md", "What a name may be")
-    for part in ("customer", "project", "environment", "platform", "installation", "release", "run"):
+    for part in ("customer", "project", "environment", "preview", "platform", "installation", "release", "run"):
         assert code(parts[part][0]) == [getattr(naming, part.upper())], part
     assert set(code(parts["customer"][1])) == naming.RESERVED_CUSTOMERS
 
@@ -106,7 +109,7 @@ def test_every_tag_is_on_the_page_with_its_value() -> None:
     given = naming.tags("acme", QA, release=RELEASE, run=RUN)
     for name, value in given.items():
         assert f"`{value}`" in page[name], name
-    assert {*naming.platform_tags("acme", "platform-nonprod"), naming.CONTENT_TAG} <= set(page)
+    assert {*naming.platform_tags("acme", "platform-nonprod"), naming.CONTENT_TAG, naming.EXPIRES_TAG} <= set(page)
 
 
 @pytest.fixture(scope="module")
@@ -119,6 +122,10 @@ def dags() -> dict[str, DAG]:
         provision_dag("xy-0146", tenant, folder),
         platform_dag(platforms, folder),
         recover_dag(folder),
+        preview_dag("xy-0146", tenant, folder),
+        preview_remove_dag("xy-0146", tenant, folder),
+        expire_dag(folder),
+        offboard_dag(folder),
     ]
     return {dag.dag_id: dag for dag in made}
 
@@ -137,7 +144,7 @@ def test_every_param_is_on_the_page(dags: dict[str, DAG]) -> None:
 
 def test_every_task_is_on_the_page_in_its_group(dags: dict[str, DAG]) -> None:
     page = rows("dags.md", "Tasks")
-    for column, dag_id in enumerate(("xy-0146.promote", "xy-0146.provision")):
+    for column, dag_id in enumerate(("xy-0146.promote", "xy-0146.provision", "xy-0146.preview")):
         groups: dict[str, list[str]] = {}
         for task in dags[dag_id].tasks:
             group = task.task_group.group_id if task.task_group else None
@@ -146,6 +153,9 @@ def test_every_task_is_on_the_page_in_its_group(dags: dict[str, DAG]) -> None:
             assert sorted(code(page[name][column])) == sorted(tasks), name
     assert dags[PLATFORM_DAG_ID].task_ids == ["stack"]
     assert dags[RECOVER_DAG_ID].task_ids == ["find", "recover"]
+    assert dags[EXPIRE_DAG_ID].task_ids == ["find", "dismantle"]
+    assert dags[OFFBOARD_DAG_ID].task_ids == ["find", "approve", "dismantle"]
+    assert dags["xy-0146.preview_remove"].task_ids == ["dismantle"]
 
 
 def test_every_link_is_on_the_page_with_its_task() -> None:

@@ -20,6 +20,7 @@ from snaplift.aws.hooks.logs import LogGroupHook
 from snaplift.aws.hooks.rds import DatabaseHook
 from snaplift.aws.hooks.secrets_manager import CredentialsHook
 from snaplift.aws.hooks.ssm import PointerHook
+from snaplift.aws.hooks.tagging import TagHook
 from snaplift.promotion.plan import Place
 
 
@@ -97,3 +98,7 @@ class Aws:
     @cached_property
     def roles(self) -> RoleHook:
         return RoleHook(**self._given)
+
+    @cached_property
+    def tagged(self) -> TagHook:
+        return TagHook(**self._given)

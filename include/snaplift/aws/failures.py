@@ -7,9 +7,11 @@ from botocore.exceptions import ClientError, NoCredentialsError, NoRegionError, 
 
 from snaplift.aws.errors import WRONG_HERE, StepFailed, code, is_transient, sentence
 from snaplift.config.errors import InvalidConfiguration
+from snaplift.config.previews import InvalidPreview
 from snaplift.naming import InvalidName
 from snaplift.promotion.choosing import PlanRefused
 from snaplift.promotion.lock import LockHeld, LockLost, PlanOutdated, UnreadableLock
+from snaplift.promotion.offboarding import OffboardingRefused
 from snaplift.promotion.pointer import UnreadablePointer
 from snaplift.stacks.outputs import MissingOutput
 
@@ -28,9 +30,11 @@ _INVALID = ("InvalidParameter", "Validation")
 PERMANENT = (
     InvalidConfiguration,
     InvalidName,
+    InvalidPreview,
     LockHeld,
     LockLost,
     MissingOutput,
+    OffboardingRefused,
     PlanOutdated,
     PlanRefused,
     StepFailed,

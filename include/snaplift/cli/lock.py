@@ -57,7 +57,7 @@ def break_lock(
         OUTPUT.print(f"nobody holds the lock of {namespace}: there is nothing to break", markup=False)
         return
     held = found[0]
-    run = held.lock.record.plan.run
+    run = held.lock.record.work.run
     if run.installation != platforms.installation:
         fail(f"{held.lock}, of installation {run.installation}, not {platforms.installation}: break it from there")
     _announce(held)
@@ -114,7 +114,7 @@ def _table(locks: list[Lock]) -> Table:
         table.add_column(heading, overflow="fold")
     for lock in locks:
         since, until = (f"{moment:%Y-%m-%d %H:%M}" for moment in (lock.record.acquired_at, lock.lease_until))
-        run = str(lock.record.plan.run)
+        run = str(lock.record.work.run)
         table.add_row(lock.namespace, run, lock.airflow[:8], lock.phase, since, until, lock.failure)
     return table
 
@@ -153,6 +153,9 @@ def _end(held: HeldLock) -> None:
     else:
         if done.skipped:  # by somebody else, while this waited for an answer
             OUTPUT.print(done.skipped, markup=False, soft_wrap=True)
+            return
+        if "ended" in done.result:
+            OUTPUT.print(done.result["ended"], markup=False, soft_wrap=True)
             return
         left = f", and something is left: {done.result['left']}" if "left" in done.result else ""
         OUTPUT.print(f"release {done.result['active']} stays active{left}", markup=False, soft_wrap=True)

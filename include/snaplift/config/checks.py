@@ -12,6 +12,7 @@ from typing import Final
 
 from croniter import CroniterError, croniter
 
+from snaplift import naming
 from snaplift.config.document import Location
 from snaplift.config.messages import shown
 from snaplift.config.placeholders import BUILT_IN, sql_problems, text_problems
@@ -38,6 +39,7 @@ def problems(tenant: Tenant, platforms: Platforms) -> Iterator[Problem]:
     """Say what does not fit, each with the field that it is about."""
     for name, environment in tenant.environments.items():
         yield from _environment_problems(tenant, ("environments", name), environment, platforms)
+    yield from _preview_problems(tenant, platforms)
     yield from _nightly_problems(tenant)
     yield from _service_problems(tenant)
     yield from _step_problems(tenant)
@@ -63,6 +65,21 @@ def _environment_problems(
         allowed = ", ".join(str(size) for size in _FARGATE_MEMORY[cpu])
         message = f"{memory} does not go with cpu {cpu} on Fargate: expected {allowed}"
         yield (*place, "service", "memory") if own else ("service", "memory"), message
+
+
+def _preview_problems(tenant: Tenant, platforms: Platforms) -> Iterator[Problem]:
+    for name in tenant.environments:
+        if naming.is_preview(name):
+            yield ("environments", name), "is a preview's name, which no environment may have: choose another"
+    if tenant.previews is None or tenant.previews.platform is None:
+        return
+    platform = platforms.platforms.get(tenant.previews.platform)
+    if platform is None:
+        known = list(platforms.platforms)
+        yield ("previews", "platform"), _not_one_of(tenant.previews.platform, known, "platform")
+    elif tenant.database.family not in platform.engines:
+        allowed = ", ".join(platform.engines)
+        yield ("previews", "platform"), f"{tenant.database.family} is not allowed there: expected {allowed}"
 
 
 def _not_one_of(name: str, known: list[str], kind: str) -> str:

@@ -32,7 +32,11 @@ def pattern_words(pattern: str) -> str:
     return _PATTERN_WORDS[pattern]
 
 
-def _read_duration(value: object) -> object:
+def read_duration(value: object) -> timedelta:
+    """Read a length of time as the configuration has it: ``90m``.
+
+    :raises ValueError: it is none.
+    """
     if isinstance(value, timedelta):
         return value
     if isinstance(value, str) and len(value) <= 8 and (found := _DURATION_RE.fullmatch(value)):
@@ -61,7 +65,7 @@ def _read_tenant(value: str) -> str:
 
 Duration = Annotated[
     timedelta,
-    BeforeValidator(_read_duration),
+    BeforeValidator(read_duration),
     PlainSerializer(format_duration, return_type=str),
     WithJsonSchema({"type": "string", "pattern": _DURATION_PATTERN, "examples": ["30s", "15m", "2h", "7d"]}),
 ]

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, Discriminator, Field, StringConstraints, Tag, model_validator
 
+from snaplift import naming
 from snaplift.config.errors import Misplaced
 from snaplift.config.fields import (
     ContainerName,
@@ -22,6 +23,7 @@ from snaplift.config.fields import (
     matching,
 )
 from snaplift.config.platform import Strict
+from snaplift.config.previews import DataClass, InvalidPreview, Previews
 from snaplift.config.service import (
     Container,
     DatabaseVariables,
@@ -39,6 +41,7 @@ __all__ = [
     "Approval",
     "Command",
     "Container",
+    "DataClass",
     "Database",
     "DatabaseOverrides",
     "DatabaseVariables",
@@ -46,6 +49,7 @@ __all__ = [
     "Environment",
     "HealthCheck",
     "Nightly",
+    "Previews",
     "Retention",
     "Service",
     "ServiceOverrides",
@@ -224,6 +228,9 @@ class Environment(Strict):
     target_writes: TargetWrites | None = None
     """What becomes of a promotion that would discard what was written here since the last one: it is refused, a person
     is asked, or it goes on. None: ``refuse`` where nothing is promoted further, ``allow`` elsewhere."""
+    data_class: DataClass | None = None
+    """What its data may be at most. Data of a higher class gets here only masked. None: that of the data where it is
+    authored, which is ``internal`` if nothing is said there either."""
 
 
 class Nightly(Strict):
@@ -265,6 +272,8 @@ class Tenant(Strict):
     """How long a promotion waits for another one of the same environment to end; ``0s``: it does not wait."""
     nightly: Nightly | None = None
     """None: people promote."""
+    previews: Previews | None = None
+    """None: this tenant has none."""
 
     @property
     def first(self) -> str:
@@ -275,6 +284,50 @@ class Tenant(Strict):
         """What happens to a promotion that would discard what was written in an environment."""
         last = all(other.promoted_from != environment for other in self.environments.values())
         return self.environments[environment].target_writes or ("refuse" if last else "allow")
+
+    def data_class(self, environment: str) -> DataClass:
+        """What an environment's data may be at most; where it is authored, what it is."""
+        return self.environments[environment].data_class or self.environments[self.first].data_class or "internal"
+
+    def with_preview(self, name: str, promoted_from: str) -> Self:
+        """The tenant with a preview among its environments: from there on a preview is an environment like any other.
+
+        It takes variables and sizes of the one that it is to be like. Nobody is asked, what was written to it may be
+        discarded, and nothing of it is kept.
+
+        :param promoted_from: the environment whose release it shows, or whose data it is to have.
+        :raises InvalidPreview: the tenant has no previews, or there can be none of this name.
+        """
+        if self.previews is None:
+            raise InvalidPreview(f"{self.tenant} has no previews: its file says nothing of them")
+        if not naming.is_preview(name):
+            raise InvalidPreview(f"{name!r} is no preview: expected {naming.pattern_words('preview')}, like 'pr42'")
+        if promoted_from not in self.environments:
+            known = ", ".join(self.environments)
+            raise InvalidPreview(f"{self.tenant} has no environment {promoted_from!r}; it has {known}")
+        like = self.environments[self.previews.like]
+        kept_nothing = {"final_snapshot": False, "keep_previous": timedelta(0)}
+        preview = like.model_copy(
+            update={
+                "platform": self.previews.platform or like.platform,
+                "promoted_from": promoted_from,
+                "retention": (like.retention or self.retention).model_copy(update=kept_nothing),
+                "approval": None,
+                "target_writes": "allow",
+                "data_class": self.previews.data_class or like.data_class,
+            }
+        )
+        return self.model_copy(update={"environments": {**self.environments, name: preview}})
+
+    @model_validator(mode="after")
+    def _previews_are_like_an_environment(self) -> Self:
+        if self.previews is None:
+            return self
+        if self.previews.like not in self.environments:
+            raise Misplaced(f"{self.previews.like!r} is no environment of this tenant", "previews", "like")
+        if self.environments[self.previews.like].promoted_from is None:
+            raise Misplaced(f"{self.previews.like!r} is where data is authored: say another", "previews", "like")
+        return self
 
     @model_validator(mode="after")
     def _environments_form_one_tree(self) -> Self:

@@ -17,7 +17,10 @@ from snaplift.config.errors import InvalidConfiguration
 from snaplift.config.loading import find_configuration, load_platforms, load_tenant_named, tenant_names
 from snaplift.config.platform import Platforms
 from snaplift.config.tenant import Tenant
+from snaplift.pipelines.expire import expire_dag
 from snaplift.pipelines.nightly import nightly_dag
+from snaplift.pipelines.offboard import offboard_dag
+from snaplift.pipelines.preview import preview_dag, preview_remove_dag
 from snaplift.pipelines.promote import promote_dag
 from snaplift.pipelines.provision import platform_dag, provision_dag
 from snaplift.pipelines.recover import recover_dag
@@ -71,7 +74,10 @@ def _dags_of(root: Path, name: str, platforms: Platforms | None) -> Iterator[DAG
             tenant = load_tenant_named(root, name, platforms)
         except InvalidConfiguration as error:
             log.warning("%s: %s", name, error)
-    wanted = [partial(promote_dag, name, tenant, str(root)), partial(provision_dag, name, tenant, str(root))]
+    composers = [promote_dag, provision_dag]
+    if tenant is None or tenant.previews is not None:  # a broken file may have had previews, whose runs have to end
+        composers += [preview_dag, preview_remove_dag]
+    wanted = [partial(compose, name, tenant, str(root)) for compose in composers]
     if tenant is not None and tenant.nightly is not None:
         wanted.append(partial(nightly_dag, tenant, tenant.nightly))
     for compose in wanted:
@@ -93,4 +99,5 @@ def fleet_dags(file: str) -> dict[str, DAG]:
         platforms = load_platforms(root)
     except InvalidConfiguration:
         platforms = None
-    return {dag.dag_id: dag for dag in (platform_dag(platforms, str(root)), recover_dag(str(root)))}
+    dags = (platform_dag(platforms, str(root)), *(make(str(root)) for make in (recover_dag, expire_dag, offboard_dag)))
+    return {dag.dag_id: dag for dag in dags}

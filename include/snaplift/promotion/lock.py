@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
+from snaplift.promotion.dismantling import Dismantling
 from snaplift.promotion.plan import Before, Plan
 
 LEASE: Final = timedelta(hours=8)
@@ -38,10 +39,21 @@ class UnreadableLock(RuntimeError):
 class Record(BaseModel):
     """What is written with the lock, once."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
-    plan: Plan
+    work: Plan | Dismantling = Field(alias="plan")
+    """What the holder does: a promotion, or the removal of the namespace."""
     acquired_at: datetime
+
+    @property
+    def plan(self) -> Plan:
+        """The promotion's plan.
+
+        :raises LockLost: the holder promotes nothing.
+        """
+        if isinstance(self.work, Dismantling):
+            raise LockLost(f"{self.work.namespace} is being removed by run {self.work.run}: nothing is promoted")
+        return self.work
 
 
 class Lock(BaseModel):
@@ -75,7 +87,7 @@ class Lock(BaseModel):
 
     def __str__(self) -> str:
         return (
-            f"{self.namespace} is locked by run {self.record.plan.run} since "
+            f"{self.namespace} is locked by run {self.record.work.run} since "
             f"{self.record.acquired_at:%Y-%m-%d %H:%M} UTC ({self.phase})"
         )
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from snaplift import naming
 from snaplift.config.platform import Platforms
 from snaplift.config.tenant import Tenant
+from snaplift.promotion import data_class
 from snaplift.promotion.choosing import Choice, PlanRefused, Request
 from snaplift.promotion.earlier import PASSING_STATES, Kept, existing, refuse_reuse
 from snaplift.promotion.plan import Before, Frozen, Place, Plan, Source
@@ -200,6 +201,8 @@ def _reasons_of_data(plan: Plan, facts: Facts) -> Iterator[str]:
         return
     if plan.source.place.account != plan.place.account or plan.source.place.region != plan.place.region:
         yield f"{plan.source_name} is in another account or region than {plan.name}: a copy there is not supported yet"
+    if why := data_class.refusal(plan.tenant, plan.source.environment, plan.environment):
+        yield why
     data: Instance | Snapshot | None = facts.instance if plan.mode == "new" else facts.snapshot
     if data is None:
         yield _no_data(plan, facts)

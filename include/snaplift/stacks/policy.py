@@ -43,7 +43,7 @@ def orchestrator_policy(platforms: Platforms, account: str) -> Policy:
         *_databases(places, ours, making),
         *_deployments(places, ours, making),
         *_secrets(places),
-        *_pointers_and_locks(places),
+        *_pointers_and_locks(places, ours),
         *_the_rest(places, ours),
     )
 
@@ -111,12 +111,10 @@ def _listings() -> list[Statement]:
                 "elasticloadbalancing:DescribeListeners",
                 "elasticloadbalancing:DescribeRules",
                 "elasticloadbalancing:DescribeTargetGroups",
-                "elasticloadbalancing:DescribeTargetHealth",
                 "logs:DescribeLogGroups",
                 "rds:DescribeAccountAttributes",
                 "rds:DescribeDBInstances",
                 "rds:DescribeDBSnapshots",
-                "servicequotas:GetServiceQuota",
                 "tag:GetResources",
             ],
             "*",
@@ -267,7 +265,7 @@ def _secrets(places: _Places) -> list[Statement]:
     return found
 
 
-def _pointers_and_locks(places: _Places) -> list[Statement]:
+def _pointers_and_locks(places: _Places, ours: dict[str, str]) -> list[Statement]:
     return [
         allow(
             "Pointers",
@@ -281,6 +279,13 @@ def _pointers_and_locks(places: _Places) -> list[Statement]:
                 "ssm:PutParameter",
             ],
             places("ssm", f"parameter{naming.ANY_PARAMETER}"),
+        ),
+        # The last thing of a namespace that is taken away.
+        allow(
+            "RemoveOurPointers",
+            ["ssm:DeleteParameter"],
+            places("ssm", f"parameter{naming.ANY_POINTER}"),
+            StringEquals=ours,
         ),
         allow(
             "Locks",

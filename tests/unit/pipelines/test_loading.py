@@ -14,6 +14,8 @@ from snaplift.pipelines.loading import SHARDS, fleet_dags, shard_of, shard_of_fi
 from tests.unit.pipelines.conftest import Load, neighbour_of
 
 XY, AB = "xy-0146", neighbour_of("xy-0146")
+SKELETON = ("promote", "provision", "preview", "preview_remove")
+"""Whose runs have to end although nobody knows any more what the file said."""
 DAG_ID, TASK_ID = "_AIRFLOW_PARSING_CONTEXT_DAG_ID", "_AIRFLOW_PARSING_CONTEXT_TASK_ID"
 
 
@@ -65,7 +67,7 @@ def test_s13_a_tenant_whose_name_only_begins_alike_is_not_built(root: Path, monk
 def test_s37_a_broken_tenant_keeps_a_skeleton_and_hides_no_other(root: Path, load: Load, text: str) -> None:
     (root / "tenants" / f"{XY}.yaml").write_text(text)
     found = load(XY)
-    assert set(found) == ids(AB) | {f"{XY}.promote", f"{XY}.provision"}
+    assert set(found) == ids(AB) | {f"{XY}.{kind}" for kind in SKELETON}
     assert found[f"{XY}.promote"].schedule is None
 
 
@@ -91,8 +93,9 @@ def test_s49_a_broken_tenants_run_under_way_can_end(root: Path, load: Load, monk
 @pytest.mark.parametrize("text", ["", "installation: [", "\x00"])
 def test_s37_broken_platforms_leave_every_tenants_skeleton(root: Path, load: Load, text: str) -> None:
     (root / "platforms.yaml").write_text(text)
-    assert set(load(XY)) == {f"{name}.{kind}" for name in (XY, AB) for kind in ("promote", "provision")}
-    assert set(fleet_dags("/dags/fleet.py")) == {"platform.provision", "fleet.recover"}
+    assert set(load(XY)) == {f"{name}.{kind}" for name in (XY, AB) for kind in SKELETON}
+    fleet = {"platform.provision", "fleet.recover", "fleet.expire", "fleet.offboard"}
+    assert set(fleet_dags("/dags/fleet.py")) == fleet
 
 
 @pytest.mark.parametrize("composer", ["promote_dag", "nightly_dag"])
@@ -109,6 +112,12 @@ def test_s37_a_dag_that_cannot_be_composed_is_left_out_alone(
 
     monkeypatch.setattr(loading, composer, breaks)
     assert set(load(XY)) == (ids(XY) | ids(AB)) - {f"{XY}.{composer.removesuffix('_dag')}"}
+
+
+def test_only_a_tenant_that_has_previews_has_their_dags(root: Path, load: Load) -> None:
+    path = root / "tenants" / f"{XY}.yaml"
+    path.write_text(f"{path.read_text()}previews:\n  like: qa\n")
+    assert set(load(XY)) == ids(XY) | ids(AB) | {f"{XY}.preview", f"{XY}.preview_remove"}
 
 
 def test_s34_a_tenant_without_a_file_has_no_dag(root: Path, load: Load) -> None:

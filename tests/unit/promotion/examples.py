@@ -157,7 +157,7 @@ def lock(phase: Phase = Phase.PROMOTING, **changes: Any) -> Lock:
         "phase": phase,
         "fence": 1,
         "lease_until": NOW + LEASE,
-        "record": Record(plan=decided(), acquired_at=NOW),
+        "record": Record(work=decided(), acquired_at=NOW),
     }
     return Lock(**{**given, **changes})
 

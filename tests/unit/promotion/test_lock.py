@@ -42,6 +42,13 @@ def test_s51_a_service_that_is_gone_is_said_in_words() -> None:
         check_unchanged(before(ACTIVE), before(ACTIVE, task_definition=None))
 
 
+def test_a_promotions_record_is_read_as_it_was_written() -> None:
+    record = lock().record
+    assert '"plan":{' in record.model_dump_json(by_alias=True)
+    assert Record.model_validate_json(record.model_dump_json(by_alias=True)) == record
+    assert record.plan == record.work
+
+
 def test_a_lock_is_its_runs_until_it_is_free() -> None:
     assert lock().held_by(RUN.token)
     assert lock(Phase.ABORTING).held_by(RUN.token)

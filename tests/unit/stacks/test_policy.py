@@ -53,6 +53,9 @@ def named(sid: str) -> dict[str, Any]:
         ("rds:DescribeAccountAttributes", "*"),
         ("cloudformation:DescribeAccountLimits", "*"),
         ("ssm:PutParameter", f"arn:aws:ssm:{HERE}:parameter{QA.pointer}"),
+        ("ssm:DeleteParameter", f"arn:aws:ssm:{HERE}:parameter{QA.pointer}"),
+        ("ssm:AddTagsToResource", f"arn:aws:ssm:{HERE}:parameter{QA.pointer}"),
+        ("tag:GetResources", "*"),
         ("dynamodb:PutItem", f"arn:aws:dynamodb:{HERE}:table/{naming.lock_table('platform-plain')}"),
         ("dynamodb:DeleteItem", f"arn:aws:dynamodb:{HERE}:table/{naming.lock_table('platform-plain')}"),
         ("dynamodb:UpdateItem", f"arn:aws:dynamodb:{HERE}:table/{naming.lock_table('platform-plain')}"),
@@ -88,7 +91,8 @@ def test_a_promotion_is_allowed_what_it_does(action: str, resource: str) -> None
         ("iam:GetRole", f"arn:aws:iam::{ACCOUNT}:role/admin"),
         ("secretsmanager:PutSecretValue", f"{SECRET}{QA.application_secret(RELEASE, '0a1b2c3d')}/uuid-AbCdEf"),
         ("ssm:PutParameter", f"arn:aws:ssm:{HERE}:parameter/crm/x"),
-        ("ssm:DeleteParameter", f"arn:aws:ssm:{HERE}:parameter{QA.pointer}"),
+        ("ssm:DeleteParameter", f"arn:aws:ssm:{HERE}:parameter{QA.parameter_prefix}other"),
+        ("ssm:DeleteParameter", f"arn:aws:ssm:{HERE}:parameter/crm/x/pointer"),
         ("dynamodb:DeleteTable", f"arn:aws:dynamodb:{HERE}:table/platform-new-locks"),
         ("dynamodb:UpdateItem", f"arn:aws:dynamodb:{HERE}:table/crm"),
         ("kms:Decrypt", KEY.replace(ACCOUNT, "210987654321")),
@@ -104,6 +108,11 @@ def test_s04_no_revision_can_be_deregistered_and_no_snapshot_deleted() -> None:
     """A revision that is deregistered cannot be gone back to; a snapshot is what a rollback restores."""
     assert not allows(STATEMENTS, "ecs:DeregisterTaskDefinition", "*")
     assert not allows(STATEMENTS, "rds:DeleteDBSnapshot", f"arn:aws:rds:{HERE}:snapshot:{QA.snapshot(RELEASE)}")
+
+
+def test_only_a_pointer_of_this_installation_can_be_removed() -> None:
+    ours = {"StringEquals": {f"aws:ResourceTag/{naming.INSTALLATION_TAG}": PLATFORMS.installation}}
+    assert named("RemoveOurPointers")["Condition"] == ours
 
 
 def test_nothing_is_allowed_wholesale() -> None:

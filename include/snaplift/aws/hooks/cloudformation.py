@@ -191,6 +191,18 @@ class StackHook(PlaceMixin, CloudFormationHook):
                     first = f"{event.get('LogicalResourceId')}: {event.get('ResourceStatusReason', '')}"
         return first
 
+    def names(self) -> list[str]:
+        """Name every stack of the account and region that was not deleted, to the last page."""
+        return sorted(
+            summary["StackName"]
+            for page in self.client.get_paginator("list_stacks").paginate(StackStatusFilter=self._standing())
+            for summary in page["StackSummaries"]
+        )
+
+    def _standing(self) -> Any:
+        statuses: Any = self.client.meta.service_model.shape_for("StackStatus")
+        return [status for status in statuses.enum if status != GONE]
+
     def usage(self) -> Usage | None:
         """What is used of the account's quota of stacks in this region. None: AWS does not tell."""
         pages = self.client.get_paginator("describe_account_limits").paginate()
@@ -198,7 +210,4 @@ class StackHook(PlaceMixin, CloudFormationHook):
         limit = limits.get("StackLimit")
         if limit is None:
             return None
-        statuses: Any = self.client.meta.service_model.shape_for("StackStatus")
-        standing = [status for status in statuses.enum if status != GONE]
-        listed = self.client.get_paginator("list_stacks").paginate(StackStatusFilter=standing)
-        return Usage(used=sum(len(page["StackSummaries"]) for page in listed), limit=limit)
+        return Usage(used=len(self.names()), limit=limit)

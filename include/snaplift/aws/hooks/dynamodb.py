@@ -97,8 +97,7 @@ class LockHook(PlaceMixin, AwsGenericHook["DynamoDBClient"]):
         :raises LockHeld: another run holds it; the message says which.
         :raises LockLost: this run held it and its promotion is being aborted.
         """
-        plan = record.plan
-        namespace, token = str(plan.name), plan.run.token
+        namespace, token = str(record.work.name), record.work.run.token
         try:
             answer = self.client.update_item(
                 TableName=table,

@@ -277,6 +277,11 @@ class ServiceHook(PlaceMixin, EcsHook):
             interval=timedelta(seconds=5),
         )
 
+    def stop(self, cluster: str, task: FoundTask, reason: str) -> None:
+        """Stop a task."""
+        self.log.info("stopping %s", task.arn)
+        self.client.stop_task(cluster=cluster, task=task.arn, reason=reason)
+
     def stop_job(self, cluster: str, token: str) -> None:
         """Stop the one-off tasks that were started with a token."""
         listed = self.client.list_tasks(cluster=cluster, startedBy=token, desiredStatus="RUNNING")

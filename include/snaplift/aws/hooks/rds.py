@@ -149,6 +149,16 @@ class DatabaseHook(PlaceMixin, RdsHook):
             return _snapshot(self.client.describe_db_snapshots(DBSnapshotIdentifier=identifier)["DBSnapshots"][0])
         return None
 
+    def instances(self) -> Iterator[FoundInstance]:
+        """List every instance of the account and region, to the last page."""
+        for page in self.client.get_paginator("describe_db_instances").paginate():
+            yield from map(_instance, page["DBInstances"])
+
+    def snapshots(self) -> Iterator[FoundSnapshot]:
+        """List every manual snapshot of the account and region, to the last page."""
+        for page in self.client.get_paginator("describe_db_snapshots").paginate(SnapshotType="manual"):
+            yield from map(_snapshot, page["DBSnapshots"])
+
     def releases(self, instance: str, installation: str) -> Iterator[naming.Release]:
         """Releases of an instance that have an available snapshot of ours, oldest first."""
         found = []

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from airflow.providers.amazon.aws.hooks.ssm import SsmHook
 from botocore.exceptions import ClientError
 
-from snaplift.aws.errors import StepFailed, code
-from snaplift.aws.hooks.base import PlaceMixin, to_tag_list
+from snaplift.aws.errors import StepFailed, absent_is_none, code
+from snaplift.aws.hooks.base import PlaceMixin, from_tag_list, to_tag_list
 from snaplift.promotion.pointer import Pointer
 
 if TYPE_CHECKING:
@@ -60,6 +60,26 @@ class PointerHook(PlaceMixin, SsmHook):
                 return False
             raise
         return True
+
+    def tags(self, name: str) -> dict[str, str] | None:
+        """Read a pointer's tags. None: there is no such pointer.
+
+        :raises ClientError: anything but "not found".
+        """
+        with absent_is_none("InvalidResourceId"):
+            found = self.client.list_tags_for_resource(ResourceType="Parameter", ResourceId=name)
+            return from_tag_list(found.get("TagList"))
+        return None
+
+    def tag(self, name: str, tags: dict[str, str]) -> None:
+        """Put tags on a pointer; they are no version of it."""
+        self.client.add_tags_to_resource(ResourceType="Parameter", ResourceId=name, Tags=to_tag_list(tags))
+
+    def remove(self, name: str) -> None:
+        """Delete a pointer. That it is gone already is no error."""
+        self.log.info("deleting pointer %s", name)
+        with absent_is_none("ParameterNotFound"):
+            self.client.delete_parameter(Name=name)
 
     def write(self, name: str, pointer: Pointer, *, read_version: int) -> int:
         """Move a pointer that was read at a version. Returns its new version.

@@ -42,6 +42,7 @@ OF_STEP: Final[dict[str, tuple[type[BaseAwsLink], ...]]] = {
     "confirm": (DeploymentLink,),
     "activate": (PointerLink, SiteLink),
     "retire": (StackLink, InstanceLink, SnapshotLink),
+    "dismantle": (StackLink, InstanceLink),
     "finish": (SiteLink, DeploymentLink, StackLink),
 }
 """What a step's task may link to. Each is fetched when a task ends or waits, so a task has no more than it can have."""

@@ -31,15 +31,17 @@ class TenantOperator(AdvancingOperator):
     """A task of one tenant's DAG.
 
     :param tenant: the tenant's name; its file is read while the task runs, if at all.
+    :param named_by: the param with the environment that the run is for.
     """
 
-    def __init__(self, *, tenant: str, **kwargs: Any) -> None:
+    def __init__(self, *, tenant: str, named_by: str = "environment", **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.tenant = tenant
+        self.named_by = named_by
 
     def namespace(self, context: Context) -> str:
         """The namespace that the run is for."""
-        return str(naming.Namespace(naming.Tenant.parse(self.tenant), str(context["params"]["environment"])))
+        return str(naming.Namespace(naming.Tenant.parse(self.tenant), str(context["params"][self.named_by])))
 
     def note(self, context: Context, error: Exception) -> None:
         """Write down with the lock why a step failed, for the abort to tell."""
@@ -69,10 +71,8 @@ class PlanOperator(TenantOperator):
 
     def advance(self, context: Context) -> Done:
         from snaplift.aws.steps.plan import make_plan
-        from snaplift.aws.steps.promotion import Done
         from snaplift.config.loading import load_tenant_named
         from snaplift.promotion.choosing import Request
-        from snaplift.promotion.describe import as_text, describe
 
         platforms = self.platforms()
         tenant = load_tenant_named(Path(self.configuration), self.tenant, platforms)
@@ -88,7 +88,14 @@ class PlanOperator(TenantOperator):
         )
         if self.provisioning and self._has_active(context):
             raise AirflowSkipException(f"{self.namespace(context)} has an active database already")
-        self.plan = plan = make_plan(request, self.run_of(context), platforms, tenant)
+        return self.show(context, make_plan(request, self.run_of(context), platforms, tenant))
+
+    def show(self, context: Context, plan: Plan) -> Done:
+        """Tell the plan in the log and to who approves it; the whole of it is the task's result."""
+        from snaplift.aws.steps.promotion import Done
+        from snaplift.promotion.describe import as_text, describe
+
+        self.plan = plan
         self.log.info("the plan:\n%s", as_text(plan))
         context["ti"].xcom_push(key=SUMMARY, value=describe(plan))
         return Done(plan.model_dump(mode="json", by_alias=True))

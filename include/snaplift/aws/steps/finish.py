@@ -22,6 +22,7 @@ from snaplift.aws.steps.smoke import SERVING
 from snaplift.aws.steps.writes import find_candidates_writes
 from snaplift.config.platform import Platforms
 from snaplift.promotion import deployment
+from snaplift.promotion.dismantling import Dismantling
 from snaplift.promotion.lock import Lock, LockLost, Phase
 from snaplift.promotion.plan import Place, Plan
 from snaplift.promotion.run import Run
@@ -58,6 +59,9 @@ def take_over(held: HeldLock, now: Callable[[], datetime] = utc_now) -> Wait | D
     lock = held.locks.find(held.place.lock_table, held.lock.namespace)
     if lock is None or not lock.held_by(held.lock.token) or lock.fence != held.lock.fence:
         return Done(skipped=f"the lock of {held.lock.namespace} was given back")
+    if isinstance(lock.record.work, Dismantling):
+        held.locks.release(held.place.lock_table, lock)
+        return Done({"ended": f"the removal of {lock.namespace} is not finished: whoever removes it again goes on"})
     return _end(held._replace(lock=lock), now, extended=False)
 
 

@@ -41,7 +41,7 @@ def advance(
     aws, place = Aws.at(plan.place), plan.place
     moment = now()
     completed = _completed(aws, plan)
-    record = completed or Record(plan=_with_release(plan, moment), acquired_at=moment)
+    record = completed or Record(work=_with_release(plan, moment), acquired_at=moment)
     try:
         lock = aws.locks.acquire(place.lock_table, record, airflow)
     except LockHeld as held:

@@ -7,6 +7,7 @@ from contextlib import suppress
 
 from snaplift import naming
 from snaplift.aws.steps.promotion import Promotion
+from snaplift.promotion.dismantling import Dismantling
 from snaplift.promotion.plan import Plan
 from snaplift.promotion.pointer import Revision
 
@@ -36,6 +37,8 @@ def outlook(promotion: Promotion) -> list[str]:
 
     What cannot be looked at is named as such: this is also asked when something is wrong.
     """
+    if isinstance(promotion.lock.record.work, Dismantling):
+        return [f"the lock of {promotion.lock.namespace} is given back, whose removal is not finished"]
     plan = promotion.plan
     with suppress(Exception):  # what is wrong with the pointer is said below
         if is_of(promotion.aws.pointers.read(plan.name.pointer)[0].active, plan):

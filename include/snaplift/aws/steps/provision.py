@@ -48,9 +48,12 @@ def provision_platform(platforms: Platforms, name: str, run: Run) -> Wait | Done
     return _made(_ensure(aws, stack, run))
 
 
-def provision_namespace(platforms: Platforms, tenant: Tenant, environment: str, run: Run) -> Wait | Done:
+def provision_namespace(
+    platforms: Platforms, tenant: Tenant, environment: str, run: Run, *, pointer_tags: dict[str, str] | None = None
+) -> Wait | Done:
     """Make a namespace's stack and its pointer, which outlives it.
 
+    :param pointer_tags: of the pointer, where they are others than a namespace's.
     :raises StepFailed: it could not be made, or its platform does not stand.
     """
     from snaplift.stacks.namespace import namespace_stack
@@ -80,7 +83,7 @@ def provision_namespace(platforms: Platforms, tenant: Tenant, environment: str, 
         )
     outcome = _made(_ensure(aws, stack, run))
     if isinstance(outcome, Done):
-        aws.pointers.make(namespace.pointer, naming.tags(platforms.installation, namespace))
+        aws.pointers.make(namespace.pointer, pointer_tags or naming.tags(platforms.installation, namespace))
     return outcome
 
 

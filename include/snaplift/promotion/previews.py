@@ -1,0 +1,79 @@
+"""Previews: until when one stands, which have to go, and whether there is room for another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Self
+
+from snaplift import naming
+from snaplift.config.fields import format_duration, read_duration
+from snaplift.config.previews import InvalidPreview, Previews
+from snaplift.promotion.plan import Frozen
+
+
+class StandingPreview(Frozen):
+    """A preview, as its pointer's tags tell of it."""
+
+    namespace: str
+    platform: str
+    expires: datetime
+
+    @classmethod
+    def read(cls, name: naming.Namespace, tags: dict[str, str], installation: str) -> Self | None:
+        """Read a pointer's tags. None: it is no preview of this installation, whatever else they say."""
+        expires, platform = naming.read_expiry(tags), tags.get(naming.PLATFORM_TAG)
+        if not name.is_preview or not naming.is_ours(tags, installation, name) or expires is None or not platform:
+            return None
+        return cls(namespace=str(name), platform=platform, expires=expires)
+
+    @property
+    def name(self) -> naming.Namespace:
+        return naming.Namespace.parse(self.namespace)
+
+    def is_expired(self, now: datetime) -> bool:
+        return self.expires <= now
+
+
+def expired(found: Iterable[StandingPreview], now: datetime) -> list[StandingPreview]:
+    """Those whose time is up, the longest ago first."""
+    return sorted((each for each in found if each.is_expired(now)), key=lambda each: (each.expires, each.namespace))
+
+
+def time_to_live(previews: Previews, asked: str) -> timedelta:
+    """Say for how long a preview is to stand.
+
+    :param asked: like ``72h``; empty: as long as the tenant's file says.
+    :raises InvalidPreview: it is no length of time, or too long.
+    """
+    if not asked:
+        return previews.ttl
+    try:
+        ttl = read_duration(asked)
+    except ValueError as error:
+        raise InvalidPreview(f"ttl: {error}") from None
+    if not timedelta(0) < ttl <= previews.longest:
+        raise InvalidPreview(
+            f"ttl: {asked} is not allowed: expected more than 0s and at most {format_duration(previews.longest)}, "
+            "which the tenant's file says"
+        )
+    return ttl
+
+
+def refusal(name: naming.Namespace, platform: str, previews: Previews, found: Iterable[StandingPreview]) -> str:
+    """Say why a preview can not be made, or be used again; nothing: it can.
+
+    :param platform: where it is to be.
+    :param found: the tenant's previews that stand.
+    """
+    standing = {each.namespace: each for each in found if each.name.tenant == name.tenant}
+    if own := standing.get(str(name)):
+        if own.platform != platform:
+            return f"{name} stands on {own.platform}, not on {platform}: remove it first"
+        return ""
+    if len(standing) < previews.most:
+        return ""
+    return (
+        f"{len(standing)} previews of {name.tenant} stand, and the tenant's file allows {previews.most}: remove one of "
+        f"{', '.join(sorted(standing))} with {name.tenant.preview_remove_dag_id}"
+    )
