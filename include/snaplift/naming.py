@@ -30,10 +30,18 @@ ROLE_PATH: Final = "/snaplift/"
 
 _TENANT_RE: Final = re.compile(rf"(?P<customer>{CUSTOMER})-(?P<project>{PROJECT})")
 _NAMESPACE_RE: Final = re.compile(rf"(?P<tenant>{CUSTOMER}-{PROJECT})-(?P<environment>{ENVIRONMENT})")
+_SERVICE_STACK_RE: Final = re.compile(rf"(?P<namespace>{CUSTOMER}-{PROJECT}-{ENVIRONMENT})-service")
 _DATABASE_RE: Final = re.compile(rf"(?P<namespace>{CUSTOMER}-{PROJECT}-{ENVIRONMENT})-db(?:-(?P<release>{RELEASE}))?")
 _SNAPSHOT_RE: Final = re.compile(rf"(?P<namespace>{CUSTOMER}-{PROJECT}-{ENVIRONMENT})-snapshot-(?P<release>{RELEASE})")
 _FINAL_RE: Final = re.compile(
     rf"(?P<namespace>{CUSTOMER}-{PROJECT}-{ENVIRONMENT})-final-(?P<release>{RELEASE})-(?P<run>{RUN})"
+)
+_PATH: Final = rf"(?P<tenant>{CUSTOMER}-{PROJECT})/(?P<environment>{ENVIRONMENT})"
+_POINTER_RE: Final = re.compile(rf"/snaplift/{_PATH}/pointer")
+_LOG_GROUP_RE: Final = re.compile(rf"/snaplift/{_PATH}")
+_SECRET_RE: Final = re.compile(
+    rf"snaplift/{_PATH}/(?:(?:(?P<release>{RELEASE})|origin)/{RUN}/(?P<database>[0-9a-f-]{{36}})"
+    r"|environment/(?P<environments>[0-9a-f-]{36})/[A-Za-z_][A-Za-z0-9_]*)"
 )
 _RELEASE_FORMAT: Final = "%Y%m%dt%H%M%Sz"
 
@@ -57,6 +65,10 @@ def pattern_words(kind: str) -> str:
         "database": "a namespace, '-db', and the release that it holds (none where data is authored)",
         "snapshot": "a namespace, '-snapshot-' and a release",
         "final snapshot": "a namespace, '-final-', a release, a hyphen and a run's eight hexadecimal digits",
+        "service stack": "a namespace and '-service'",
+        "pointer": "'/snaplift/', a tenant, a slash, an environment, '/pointer'",
+        "log group": "'/snaplift/', a tenant, a slash, an environment",
+        "secret": "'snaplift/', a tenant, a slash, an environment, and what a stack of ours puts behind it",
     }[kind]
 
 
@@ -147,6 +159,34 @@ class Namespace:
         found = _match(_NAMESPACE_RE, text, "namespace", "xy-0146-qa")
         return cls(Tenant.parse(found["tenant"]), found["environment"])
 
+    @classmethod
+    def of_service_stack(cls, text: str) -> Self:
+        """Read ``xy-0146-qa-service``.
+
+        :raises InvalidName: the text names no service's stack.
+        """
+        return cls.parse(_match(_SERVICE_STACK_RE, text, "service stack", "xy-0146-qa-service")["namespace"])
+
+    @classmethod
+    def of_pointer(cls, text: str) -> Self:
+        """Read the parameter ``/snaplift/xy-0146/qa/pointer``.
+
+        :raises InvalidName: the text names no pointer.
+        """
+        return cls._of_path(_match(_POINTER_RE, text, "pointer", "/snaplift/xy-0146/qa/pointer"))
+
+    @classmethod
+    def of_log_group(cls, text: str) -> Self:
+        """Read the log group ``/snaplift/xy-0146/qa``.
+
+        :raises InvalidName: the text names no log group of ours.
+        """
+        return cls._of_path(_match(_LOG_GROUP_RE, text, "log group", "/snaplift/xy-0146/qa"))
+
+    @classmethod
+    def _of_path(cls, found: re.Match[str]) -> Self:
+        return cls(Tenant.parse(found["tenant"]), found["environment"])
+
     def __str__(self) -> str:
         return f"{self.tenant}-{self.environment}"
 
@@ -176,6 +216,13 @@ class Namespace:
     def fingerprint(self, resource_id: str) -> str:
         """The lock table's key of what an incarnation of a database held; a lock's key is the namespace alone."""
         return f"{self}/{resource_id}"
+
+    def mark(self, identity: str) -> str:
+        """The lock table's key of since when nothing refers to a thing.
+
+        :param identity: what tells the thing from its namesakes: an ARN, a resource id.
+        """
+        return f"{self}/orphan/{identity}"
 
     def role(self, purpose: str) -> str:
         """Name an IAM role (64 characters at most); the purpose is a short word."""
@@ -344,18 +391,51 @@ class FinalSnapshotName:
         return self.namespace.final_snapshot(self.release, self.run)
 
 
+@dataclass(frozen=True)
+class SecretName:
+    """A secret's name, taken apart."""
+
+    namespace: Namespace
+    release: Release | None
+    incarnation: str
+    """The id (a UUID) of the stack that made it: a database's, or the namespace's own."""
+    of_database: bool
+    """Whether it opens a database; otherwise it is a value that was generated for the environment."""
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read ``snaplift/xy-0146/qa/20261123t020000z/0a1b2c3d/<uuid>``, or ``…/environment/<uuid>/SITE_SALT``.
+
+        :raises InvalidName: the text names no secret of ours.
+        """
+        example = "snaplift/xy-0146/qa/20261123t020000z/0a1b2c3d/<stack>"
+        found = _match(_SECRET_RE, text, "secret", example)
+        return cls(
+            Namespace(Tenant.parse(found["tenant"]), found["environment"]),
+            Release(found["release"]) if found["release"] else None,
+            found["database"] or found["environments"],
+            found["database"] is not None,
+        )
+
+
 # -- patterns, as IAM's policies have them: ``?`` is one character, ``*`` any number of them ----------------------
 
 ANY_NAMESPACE: Final = "*-????-*"
 """Every namespace's stacks, services and task definitions; no platform's: its name has one hyphen."""
 ANY_DATABASE: Final = (f"{ANY_NAMESPACE}-db", f"{ANY_NAMESPACE}-db-*")
 ANY_SNAPSHOT: Final = (f"{ANY_NAMESPACE}-snapshot-*", f"{ANY_NAMESPACE}-final-*")
-ANY_PARAMETER: Final = "/snaplift/*"
-ANY_LOG_GROUP: Final = "/snaplift/*"
+PARAMETERS: Final = "/snaplift"
+"""The path that every parameter is under."""
+ANY_PARAMETER: Final = f"{PARAMETERS}/*"
+LOG_GROUPS: Final = "/snaplift/"
+"""What every log group's name begins with."""
+ANY_LOG_GROUP: Final = f"{LOG_GROUPS}*"
 ANY_ROLE: Final = f"{ROLE_PATH}*"
 ANY_TASK_ROLE: Final = (f"{ROLE_PATH}*-????/*-execution", f"{ROLE_PATH}*-????/*-task")
 """The roles of every namespace's tasks, and no platform's."""
-ANY_SECRET: Final = "snaplift/*"  # noqa: S105  # a pattern of names
+SECRETS: Final = "snaplift/"
+"""What every secret's name begins with."""
+ANY_SECRET: Final = f"{SECRETS}*"
 ANY_APPLICATION_SECRET: Final = ("snaplift/*/*/origin/*", "snaplift/*/*/????????t??????z/*")
 """The credentials of every database, and none of the environments' generated values."""
 

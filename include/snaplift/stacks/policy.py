@@ -101,6 +101,8 @@ def _listings() -> list[Statement]:
             "Listings",
             [
                 "cloudformation:DescribeAccountLimits",
+                # Of one stack it has a resource level; the survey asks for all, and this covers both.
+                "cloudformation:DescribeStacks",
                 "cloudformation:ListStacks",
                 "ec2:DescribeSecurityGroupRules",
                 "ec2:DescribeSecurityGroups",
@@ -116,6 +118,7 @@ def _listings() -> list[Statement]:
                 "rds:DescribeAccountAttributes",
                 "rds:DescribeDBInstances",
                 "rds:DescribeDBSnapshots",
+                "secretsmanager:ListSecrets",
                 "servicequotas:GetServiceQuota",
                 "tag:GetResources",
             ],
@@ -134,7 +137,6 @@ def _stacks(places: _Places, ours: dict[str, str], making: dict[str, str]) -> li
                 "cloudformation:DescribeChangeSet",
                 "cloudformation:DescribeStackEvents",
                 "cloudformation:DescribeStackResources",
-                "cloudformation:DescribeStacks",
                 "cloudformation:GetStackPolicy",
                 "cloudformation:GetTemplate",
             ],
@@ -223,8 +225,8 @@ def _deployments(places: _Places, ours: dict[str, str], making: dict[str, str]) 
         allow("TagWhatIsMade", ["ecs:TagResource"], [*revisions, *tasks], StringEqualsIfExists=making),
         allow("RunOurRevisions", ["ecs:RunTask"], revisions, ArnEquals=clusters),
         allow("SeeAndStopTasks", ["ecs:DescribeTasks", "ecs:StopTask"], tasks, ArnEquals=clusters),
-        # Lists by cluster; its resource is a container instance, which Fargate has none of.
-        allow("ListTasks", ["ecs:ListTasks"], "*", ArnEquals=clusters),
+        # List by cluster: their resource is a container instance, which Fargate has none of, or nothing.
+        allow("ListTasks", ["ecs:ListServices", "ecs:ListTasks"], "*", ArnEquals=clusters),
         allow("SeeServices", ["ecs:DescribeServices", "ecs:ListServiceDeployments"], services),
         allow("DeployOurServices", ["ecs:UpdateService"], services, StringEquals=ours),
         allow(
@@ -280,7 +282,8 @@ def _pointers_and_locks(places: _Places) -> list[Statement]:
                 "ssm:ListTagsForResource",
                 "ssm:PutParameter",
             ],
-            places("ssm", f"parameter{naming.ANY_PARAMETER}"),
+            # A listing by path is asked of the path itself.
+            places("ssm", f"parameter{naming.PARAMETERS}", f"parameter{naming.ANY_PARAMETER}"),
         ),
         allow(
             "Locks",
@@ -305,7 +308,7 @@ def _the_rest(places: _Places, ours: dict[str, str]) -> list[Statement]:
         ),
         allow(
             "ReadOurLogs",
-            ["logs:DescribeLogStreams", "logs:FilterLogEvents", "logs:GetLogEvents"],
+            ["logs:DescribeLogStreams", "logs:FilterLogEvents", "logs:GetLogEvents", "logs:ListTagsForResource"],
             places("logs", f"log-group:{naming.ANY_LOG_GROUP}"),
         ),
         # A tenant's repositories have the tenant's own names, perhaps in another account and region.

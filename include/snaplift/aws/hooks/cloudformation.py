@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.amazon.aws.hooks.cloud_formation import CloudFormationHook
@@ -18,6 +19,7 @@ from snaplift.stacks.stack import Stack
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_cloudformation.type_defs import StackTypeDef
 
 GONE = "DELETE_COMPLETE"
 CREATED = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")
@@ -54,6 +56,8 @@ class FoundStack:
     reason: str
     tags: dict[str, str]
     outputs: dict[str, str] = field(default_factory=dict)
+    created_at: datetime | None = None
+    protected: bool = False
 
     @property
     def run(self) -> str | None:
@@ -66,6 +70,19 @@ class FoundStack:
     @property
     def busy(self) -> bool:
         return self.status.endswith("_IN_PROGRESS")
+
+
+def _stack(found: StackTypeDef) -> FoundStack:
+    return FoundStack(
+        id=found["StackId"],
+        name=found["StackName"],
+        status=found["StackStatus"],
+        reason=found.get("StackStatusReason", ""),
+        tags=from_tag_list(found.get("Tags")),
+        outputs={output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])},
+        created_at=found.get("CreationTime"),
+        protected=found.get("EnableTerminationProtection", False),
+    )
 
 
 class StackHook(PlaceMixin, CloudFormationHook):
@@ -91,14 +108,12 @@ class StackHook(PlaceMixin, CloudFormationHook):
             if code(error) == "ValidationError" and "does not exist" in message(error):
                 return None
             raise
-        return FoundStack(
-            id=found["StackId"],
-            name=found["StackName"],
-            status=found["StackStatus"],
-            reason=found.get("StackStatusReason", ""),
-            tags=from_tag_list(found.get("Tags")),
-            outputs={output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])},
-        )
+        return _stack(found)
+
+    def all(self) -> Iterator[FoundStack]:
+        """List every stack of the account and region that was not deleted, to the last page."""
+        for page in self.client.get_paginator("describe_stacks").paginate():
+            yield from (_stack(found) for found in page["Stacks"] if found["StackStatus"] != GONE)
 
     def ensure(self, stack: Stack, *, token: str, timeout: timedelta) -> FoundStack | Wait:
         """Make a stack, or adopt the one of that name if it carries all our tags (this run's among them).

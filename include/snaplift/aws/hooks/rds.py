@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from airflow.providers.amazon.aws.hooks.rds import RdsHook
@@ -59,6 +59,9 @@ class FoundInstance:
     host: str = ""
     """Where it answers; empty: nowhere yet."""
     port: int = 0
+    instance_class: str = ""
+    created_at: datetime | None = None
+    """None: it is being made."""
 
     @property
     def family(self) -> str:
@@ -81,6 +84,9 @@ class FoundSnapshot:
     encrypted: bool
     key_arn: str | None
     tags: dict[str, str]
+    arn: str = ""
+    created_at: datetime | None = None
+    """None: it is being taken."""
 
     @property
     def family(self) -> str:
@@ -103,6 +109,8 @@ def _instance(found: DBInstanceTypeDef) -> FoundInstance:
         backup_window=found.get("PreferredBackupWindow"),
         host=found.get("Endpoint", {}).get("Address", ""),
         port=found.get("Endpoint", {}).get("Port", 0),
+        instance_class=found.get("DBInstanceClass", ""),
+        created_at=found.get("InstanceCreateTime"),
     )
 
 
@@ -118,6 +126,8 @@ def _snapshot(found: DBSnapshotTypeDef) -> FoundSnapshot:
         encrypted=found.get("Encrypted", False),
         key_arn=found.get("KmsKeyId"),
         tags=from_tag_list(found.get("TagList")),
+        arn=found.get("DBSnapshotArn", ""),
+        created_at=found.get("SnapshotCreateTime"),
     )
 
 
@@ -148,6 +158,16 @@ class DatabaseHook(PlaceMixin, RdsHook):
         with absent_is_none("DBSnapshotNotFound", "DBSnapshotNotFoundFault"):
             return _snapshot(self.client.describe_db_snapshots(DBSnapshotIdentifier=identifier)["DBSnapshots"][0])
         return None
+
+    def instances(self) -> Iterator[FoundInstance]:
+        """List every instance of the account and region, to the last page."""
+        for page in self.client.get_paginator("describe_db_instances").paginate():
+            yield from map(_instance, page["DBInstances"])
+
+    def snapshots(self) -> Iterator[FoundSnapshot]:
+        """List every manual snapshot of the account and region, to the last page."""
+        for page in self.client.get_paginator("describe_db_snapshots").paginate(SnapshotType="manual"):
+            yield from map(_snapshot, page["DBSnapshots"])
 
     def releases(self, instance: str, installation: str) -> Iterator[naming.Release]:
         """Releases of an instance that have an available snapshot of ours, oldest first."""

@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, NamedTuple
 
 from airflow.providers.amazon.aws.hooks.secrets_manager import SecretsManagerHook
 from airflow.sdk.log import mask_secret
 
+from snaplift import naming
 from snaplift.aws.errors import StepFailed, absent_is_none
-from snaplift.aws.hooks.base import PlaceMixin
+from snaplift.aws.hooks.base import PlaceMixin, from_tag_list
 from snaplift.aws.hooks.mysql import Credentials
+
+
+class FoundSecret(NamedTuple):
+    """A secret, as it was found: never what it holds."""
+
+    name: str
+    arn: str
+    created_at: datetime | None
+    tags: dict[str, str]
 
 
 class CredentialsHook(PlaceMixin, SecretsManagerHook):
@@ -30,6 +42,15 @@ class CredentialsHook(PlaceMixin, SecretsManagerHook):
             raise StepFailed(f"secret {arn} is no JSON object with username and password") from None
         mask_secret(credentials.password)
         return credentials
+
+    def all(self) -> Iterator[FoundSecret]:
+        """List every secret of ours by name, to the last page; those that are marked as deleted are not listed."""
+        client: Any = self.get_conn()
+        given = [{"Key": "name", "Values": [naming.SECRETS]}]
+        for page in client.get_paginator("list_secrets").paginate(Filters=given):
+            for found in page["SecretList"]:
+                tags = from_tag_list(found.get("Tags"))
+                yield FoundSecret(found["Name"], found["ARN"], found.get("CreatedDate"), tags)
 
     def exists(self, arn: str) -> bool:
         """Say whether a secret can be read: it is there, and not marked as deleted."""

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
 
 from airflow.providers.amazon.aws.hooks.ssm import SsmHook
 from botocore.exceptions import ClientError
 
+from snaplift import naming
 from snaplift.aws.errors import StepFailed, code
-from snaplift.aws.hooks.base import PlaceMixin, to_tag_list
+from snaplift.aws.hooks.base import PlaceMixin, from_tag_list, to_tag_list
 from snaplift.promotion.pointer import Pointer
 
 if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
+
+
+class FoundParameter(NamedTuple):
+    """A parameter, as it was found."""
+
+    name: str
+    arn: str
+    value: str
+    version: int
 
 
 class PointerMissing(StepFailed):
@@ -43,6 +54,17 @@ class PointerHook(PlaceMixin, SsmHook):
                 raise PointerMissing(f"there is no pointer {name}: provision the environment first") from None
             raise
         return Pointer.parse(found["Value"], name), found["Version"]
+
+    def all(self) -> Iterator[FoundParameter]:
+        """List every parameter of ours by path, to the last page; whose each is, :meth:`tags` says."""
+        pages = self.client.get_paginator("get_parameters_by_path").paginate(Path=naming.PARAMETERS, Recursive=True)
+        for found in (each for page in pages for each in page["Parameters"]):
+            yield FoundParameter(found["Name"], found["ARN"], found["Value"], found["Version"])
+
+    def tags(self, name: str) -> dict[str, str]:
+        """Read a parameter's tags."""
+        answer = self.client.list_tags_for_resource(ResourceType="Parameter", ResourceId=name)
+        return from_tag_list(answer.get("TagList"))
 
     def make(self, name: str, tags: dict[str, str]) -> bool:
         """Make a namespace's pointer, to nothing. False: it is there already."""
