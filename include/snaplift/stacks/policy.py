@@ -201,7 +201,8 @@ def _databases(places: _Places, ours: dict[str, str], making: dict[str, str]) ->
         ),
         allow(
             "ProtectAndDeleteOurDatabases",
-            ["rds:DeleteDBInstance", "rds:ModifyDBInstance"],
+            # How far a candidate has come is written on it.
+            ["rds:AddTagsToResource", "rds:DeleteDBInstance", "rds:ModifyDBInstance"],
             databases,
             StringEquals=ours,
         ),

@@ -39,6 +39,7 @@ def named(sid: str) -> dict[str, Any]:
         ("rds:CreateDBSnapshot", f"arn:aws:rds:{HERE}:db:{QA.database(None)}"),
         ("rds:CreateDBSnapshot", f"arn:aws:rds:{HERE}:snapshot:{QA.snapshot(RELEASE)}"),
         ("rds:CreateDBSnapshot", f"arn:aws:rds:{HERE}:snapshot:{QA.final_snapshot(RELEASE, '0a1b2c3d')}"),
+        ("rds:AddTagsToResource", f"arn:aws:rds:{HERE}:db:{QA.database(RELEASE)}"),
         ("rds:DeleteDBInstance", f"arn:aws:rds:{HERE}:db:{QA.database(RELEASE)}"),
         ("rds:ModifyDBInstance", f"arn:aws:rds:{HERE}:db:{QA.database(RELEASE)}"),
         ("ecs:RunTask", f"arn:aws:ecs:{HERE}:task-definition/{QA.family}:37"),
