@@ -97,6 +97,21 @@ class Tenant:
         return f"{self.customer}-{self.project}"
 
     @property
+    def parameters(self) -> str:
+        """The path that its parameters are under."""
+        return f"{PARAMETERS}/{self}"
+
+    @property
+    def log_groups(self) -> str:
+        """What its log groups' names begin with."""
+        return f"{LOG_GROUPS}{self}/"
+
+    @property
+    def secrets(self) -> str:
+        """What its secrets' names begin with."""
+        return f"{SECRETS}{self}/"
+
+    @property
     def promote_dag_id(self) -> str:
         return f"{self}.promote"
 

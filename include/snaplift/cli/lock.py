@@ -57,7 +57,7 @@ def break_lock(
         OUTPUT.print(f"nobody holds the lock of {namespace}: there is nothing to break", markup=False)
         return
     held = found[0]
-    run = held.lock.record.plan.run
+    run = held.lock.run
     if run.installation != platforms.installation:
         fail(f"{held.lock}, of installation {run.installation}, not {platforms.installation}: break it from there")
     _announce(held)
@@ -113,8 +113,8 @@ def _table(locks: list[Lock]) -> Table:
     for heading in ("namespace", "run", "Airflow", "phase", "since (UTC)", "lease until (UTC)", "failure"):
         table.add_column(heading, overflow="fold")
     for lock in locks:
-        since, until = (f"{moment:%Y-%m-%d %H:%M}" for moment in (lock.record.acquired_at, lock.lease_until))
-        run = str(lock.record.plan.run)
+        since, until = (f"{moment:%Y-%m-%d %H:%M}" for moment in (lock.kept.acquired_at, lock.lease_until))
+        run = str(lock.run)
         table.add_row(lock.namespace, run, lock.airflow[:8], lock.phase, since, until, lock.failure)
     return table
 
@@ -131,7 +131,9 @@ def _announce(held: HeldLock) -> None:
         sep="\n",
         soft_wrap=True,
     )
-    for said in outlook(Promotion(held.lock, held.place, held.locks)):
+    errand = held.lock.errand
+    nothing = [f"the lock is given back; it is held to {errand.what}, which leaves nothing to undo"] if errand else None
+    for said in nothing or outlook(Promotion(held.lock, held.place, held.locks)):
         OUTPUT.print(f"  - {said}", markup=False, soft_wrap=True)
 
 

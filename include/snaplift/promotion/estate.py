@@ -81,6 +81,8 @@ class SeenPointer(Frozen):
     """None: it cannot be read, which never means that nothing is active."""
     why: str = ""
     """Why it cannot be read."""
+    written_at: datetime | None = None
+    """When it was written last."""
 
 
 class SeenLock(Frozen):
@@ -129,8 +131,8 @@ class Survey(Frozen):
     locks: tuple[SeenLock, ...]
     services: tuple[SeenService, ...]
     tasks: tuple[SeenTask, ...]
-    marks: dict[str, datetime] = Field(default_factory=dict)
-    """Since when nothing referred to a thing, by its mark's key."""
+    marks: dict[str, dict[str, datetime]] = Field(default_factory=dict)
+    """Since when nothing refers to a thing: by platform, then by the mark's key."""
 
     def pointer(self, namespace: naming.Namespace) -> SeenPointer | None:
         """A namespace's pointer; none: there is none here, which never means that nothing is active."""
@@ -140,25 +142,27 @@ class Survey(Frozen):
         return [thing for thing in self.things if thing.kind in kinds]
 
 
-def is_named_like_ours(kind: ThingKind, name: str) -> bool:
-    """Say whether a thing bears a name that snaplift gives; that alone makes nothing ours."""
+def owner(kind: ThingKind, name: str) -> naming.Namespace | None:
+    """Say whose a thing would be by its name; that alone makes nothing ours. None: it is not named as ours are."""
     for parse in _PARSERS[kind]:
         with suppress(naming.InvalidName):
-            parse(name)
-            return True
-    return False
+            return parse(name)
+    return None
 
 
-def _family(name: str) -> object:
-    return naming.Namespace.parse(name.partition(":")[0])
-
-
-_PARSERS: Final[dict[ThingKind, tuple[Callable[[str], object], ...]]] = {
-    "stack": (naming.Namespace.parse, naming.Namespace.of_service_stack, naming.DatabaseName.parse),
-    "instance": (naming.DatabaseName.parse,),
-    "snapshot": (naming.SnapshotName.parse, naming.FinalSnapshotName.parse),
-    "secret": (naming.SecretName.parse,),
+_PARSERS: Final[dict[ThingKind, tuple[Callable[[str], naming.Namespace], ...]]] = {
+    "stack": (
+        naming.Namespace.parse,
+        naming.Namespace.of_service_stack,
+        lambda name: naming.DatabaseName.parse(name).namespace,
+    ),
+    "instance": (lambda name: naming.DatabaseName.parse(name).namespace,),
+    "snapshot": (
+        lambda name: naming.SnapshotName.parse(name).namespace,
+        lambda name: naming.FinalSnapshotName.parse(name).namespace,
+    ),
+    "secret": (lambda name: naming.SecretName.parse(name).namespace,),
     "parameter": (naming.Namespace.of_pointer,),
-    "revision": (_family,),
+    "revision": (lambda name: naming.Namespace.parse(name.rpartition(":")[0]),),
     "log_group": (naming.Namespace.of_log_group,),
 }

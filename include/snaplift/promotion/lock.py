@@ -6,9 +6,10 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from snaplift.promotion.plan import Before, Plan
+from snaplift.promotion.run import Run
 
 LEASE: Final = timedelta(hours=8)
 """Renewed at each step's start. Longer than the longest wait of a step with what comes on top of it (its deadline in
@@ -20,6 +21,8 @@ class Phase(StrEnum):
 
     PROMOTING = "promoting"
     ABORTING = "aborting"
+    REAPING = "reaping"
+    """Held for moments, by a reap: nothing is undone when its holder dies."""
     FREE = "free"
 
 
@@ -44,6 +47,17 @@ class Record(BaseModel):
     acquired_at: datetime
 
 
+class Errand(BaseModel):
+    """What is written with the lock by who promotes nothing, and leaves nothing to be undone."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    run: Run
+    what: str
+    """For a person to read."""
+    acquired_at: datetime
+
+
 class Lock(BaseModel):
     """A lock as it was read."""
 
@@ -55,11 +69,32 @@ class Lock(BaseModel):
     fence: int
     """Grows with every holder."""
     lease_until: datetime
-    record: Record
+    kept: Record | Errand = Field(alias="record")
+    """What was written with it."""
     airflow: str = ""
     """The id of the metadata database that the holder's run is in; empty: it was in none, or it is not known."""
     failure: str = ""
     """Why the holder's last step failed; an abort tells it."""
+
+    @property
+    def record(self) -> Record:
+        """What a promotion goes by.
+
+        :raises LockLost: it is not a promotion's.
+        """
+        if isinstance(self.kept, Errand):
+            raise LockLost(f"{self}: it is no promotion's")
+        return self.kept
+
+    @property
+    def errand(self) -> Errand | None:
+        """What it is held for that is no promotion; none: it is one."""
+        return self.kept if isinstance(self.kept, Errand) else None
+
+    @property
+    def run(self) -> Run:
+        """Whose it is, or was last."""
+        return self.kept.run if isinstance(self.kept, Errand) else self.kept.plan.run
 
     @property
     def held(self) -> bool:
@@ -75,8 +110,8 @@ class Lock(BaseModel):
 
     def __str__(self) -> str:
         return (
-            f"{self.namespace} is locked by run {self.record.plan.run} since "
-            f"{self.record.acquired_at:%Y-%m-%d %H:%M} UTC ({self.phase})"
+            f"{self.namespace} is locked by run {self.run} since "
+            f"{self.kept.acquired_at:%Y-%m-%d %H:%M} UTC ({self.phase})"
         )
 
 

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from snaplift.aws.errors import absent_is_none, code
 from snaplift.aws.hooks.base import PlaceMixin
-from snaplift.promotion.lock import LEASE, Lock, LockHeld, LockLost, Phase, Record, UnreadableLock
+from snaplift.promotion.lock import LEASE, Errand, Lock, LockHeld, LockLost, Phase, Record, UnreadableLock
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -18,6 +18,13 @@ if TYPE_CHECKING:
 
 def _seconds(moment: datetime) -> dict[str, str]:
     return {"N": str(int(moment.timestamp()))}
+
+
+def _kept(item: Any) -> Record | Errand:
+    """A promotion's record, or the errand that the lock was taken for since."""
+    if "errand" in item:
+        return Errand.model_validate_json(item["errand"]["S"])
+    return Record.model_validate_json(item["record"]["S"])
 
 
 class LockHook(PlaceMixin, AwsGenericHook["DynamoDBClient"]):
@@ -85,7 +92,7 @@ class LockHook(PlaceMixin, AwsGenericHook["DynamoDBClient"]):
             phase=Phase(item["phase"]["S"]),
             fence=int(item["fence"]["N"]),
             lease_until=datetime.fromtimestamp(int(item["lease_until"]["N"]), UTC),
-            record=Record.model_validate_json(item["record"]["S"]),
+            record=_kept(item),
             airflow=item.get("airflow", {}).get("S", ""),
             failure=item.get("failure", {}).get("S", ""),
         )
@@ -98,21 +105,48 @@ class LockHook(PlaceMixin, AwsGenericHook["DynamoDBClient"]):
         :raises LockLost: this run held it and its promotion is being aborted.
         """
         plan = record.plan
-        namespace, token = str(plan.name), plan.run.token
+        return self._take(
+            table, str(plan.name), plan.run.token, Phase.PROMOTING, record, record.acquired_at, airflow, "errand"
+        )
+
+    def borrow(self, table: str, namespace: str, token: str, errand: Errand, airflow: str = "") -> Lock:
+        """Take the lock for something that is no promotion; the last promotion's record goes with that.
+
+        :raises LockHeld: another run holds it; the message says which.
+        """
+        return self._take(table, namespace, token, Phase.REAPING, errand, errand.acquired_at, airflow, "#record")
+
+    def _take(
+        self,
+        table: str,
+        namespace: str,
+        token: str,
+        phase: Phase,
+        kept: Record | Errand,
+        moment: datetime,
+        airflow: str,
+        instead: str,
+    ) -> Lock:
+        """Take the lock.
+
+        :param instead: the attribute with what its last holder wrote of the other kind.
+        """
+        what = "#record" if isinstance(kept, Record) else "errand"
+        names = {"#token": "token", "#phase": "phase", "#record": "record"}
         try:
             answer = self.client.update_item(
                 TableName=table,
                 Key={"namespace": {"S": namespace}},
-                UpdateExpression="SET #token = :token, #phase = :promoting, #record = :record, lease_until = :until, "
-                "airflow = :airflow, fence = if_not_exists(fence, :zero) + :one REMOVE failure",
+                UpdateExpression=f"SET #token = :token, #phase = :{phase}, {what} = :record, lease_until = :until, "
+                f"airflow = :airflow, fence = if_not_exists(fence, :zero) + :one REMOVE failure, {instead}",
                 ConditionExpression="attribute_not_exists(#token) OR #phase = :free",
-                ExpressionAttributeNames={"#token": "token", "#phase": "phase", "#record": "record"},
+                ExpressionAttributeNames=names,
                 ExpressionAttributeValues={
                     ":token": {"S": token},
-                    ":promoting": {"S": Phase.PROMOTING},
+                    f":{phase}": {"S": phase},
                     ":free": {"S": Phase.FREE},
-                    ":record": {"S": record.model_dump_json(by_alias=True)},
-                    ":until": _seconds(record.acquired_at + LEASE),
+                    ":record": {"S": kept.model_dump_json(by_alias=True)},
+                    ":until": _seconds(moment + LEASE),
                     ":airflow": {"S": airflow},
                     ":zero": {"N": "0"},
                     ":one": {"N": "1"},
@@ -122,17 +156,17 @@ class LockHook(PlaceMixin, AwsGenericHook["DynamoDBClient"]):
         except ClientError as error:
             if code(error) != "ConditionalCheckFailedException":
                 raise
-            return self._own(table, namespace, token)
+            return self._own(table, namespace, token, phase)
         return self._lock(answer["Attributes"])
 
-    def _own(self, table: str, namespace: str, token: str) -> Lock:
+    def _own(self, table: str, namespace: str, token: str, phase: Phase) -> Lock:
         """The lock that could not be taken, where that is because this run has it."""
         found = self.find(table, namespace)
         if found is None or not found.held:
             raise LockHeld(f"the lock of {namespace} is changing hands: try again")
         if not found.held_by(token):
             raise LockHeld(str(found))
-        if found.phase is not Phase.PROMOTING:
+        if found.phase is not phase:
             raise LockLost(f"the promotion of {namespace} by this run is {found.phase}")
         return found
 

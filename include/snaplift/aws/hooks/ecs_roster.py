@@ -67,15 +67,22 @@ class RosterHook(PlaceMixin, EcsHook):
     def client(self) -> ECSClient:
         return cast("ECSClient", self.get_conn())
 
-    def revisions(self) -> Iterator[FoundRevision]:
-        """Every ACTIVE revision of a family that is named as ours; whose each is, its tags say.
+    def revisions(self, family: str | None = None) -> Iterator[FoundRevision]:
+        """Every ACTIVE revision of a family, or of all that are named as ours; whose each is, its tags say.
 
         ECS has no call that describes several: this asks once for each.
         """
-        for page in self.client.get_paginator("list_task_definitions").paginate(status="ACTIVE"):
+        given: dict[str, Any] = {"familyPrefix": family} if family else {}
+        for page in self.client.get_paginator("list_task_definitions").paginate(status="ACTIVE", **given):
             for arn in page["taskDefinitionArns"]:
-                if _is_namespace(arn.rpartition("/")[2].partition(":")[0]):
+                found = arn.rpartition("/")[2].partition(":")[0]
+                if found == family if family else _is_namespace(found):
                     yield self.revision(arn)
+
+    def remove_revision(self, arn: str) -> None:
+        """Deregister a revision: nothing can be started from it any more, and ECS keeps it to be read."""
+        self.log.info("deregistering %s", arn)
+        self.client.deregister_task_definition(taskDefinition=arn)
 
     def revision(self, arn: str) -> FoundRevision:
         """Look a revision up; ECS keeps those that were deregistered."""
@@ -89,29 +96,31 @@ class RosterHook(PlaceMixin, EcsHook):
             tags=from_tag_list(answer.get("tags")),
         )
 
-    def services(self, cluster: str) -> Iterator[RosterService]:
-        """Every service of a cluster that is named as ours.
+    def services(self, cluster: str, names: Iterable[str] | None = None) -> Iterator[RosterService]:
+        """The services of a cluster of these names, or every one that is named as ours.
 
         :raises StepFailed: one could not be looked up, for another reason than that it is gone.
         """
-        pages = self.client.get_paginator("list_services").paginate(cluster=cluster)
-        names = [arn for page in pages for arn in page["serviceArns"] if _is_namespace(arn.rpartition("/")[2])]
+        if names is None:
+            pages = self.client.get_paginator("list_services").paginate(cluster=cluster)
+            names = [arn for page in pages for arn in page["serviceArns"] if _is_namespace(arn.rpartition("/")[2])]
         for arns in _batched(names, SERVICES):
             answer = self.client.describe_services(cluster=cluster, services=arns, include=["TAGS"])
             _check_found(answer["failures"], f"services of cluster {cluster}")
             yield from (_service(found) for found in answer["services"] if found["status"] != "INACTIVE")
 
-    def tasks(self, cluster: str) -> Iterator[RosterTask]:
-        """Every task of a cluster that has not stopped: running, starting, and stopping yet.
+    def tasks(self, cluster: str, family: str | None = None) -> Iterator[RosterTask]:
+        """Every task of a cluster (of a family) that has not stopped: running, starting, and stopping yet.
 
         :raises StepFailed: one could not be looked up, for another reason than that it is gone.
         """
         paginator = self.client.get_paginator("list_tasks")
+        given: dict[str, Any] = {"family": family} if family else {}
         # ListTasks shows the ones that are to stop only when it is asked for them.
         pages = (
             page
             for status in ("RUNNING", "STOPPED")
-            for page in paginator.paginate(cluster=cluster, desiredStatus=status)
+            for page in paginator.paginate(cluster=cluster, desiredStatus=status, **given)
         )
         for arns in _batched((arn for page in pages for arn in page["taskArns"]), TASKS):
             answer = self.client.describe_tasks(cluster=cluster, tasks=arns)

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from airflow.providers.amazon.aws.hooks.logs import AwsLogsHook
 
 from snaplift import naming
+from snaplift.aws.errors import absent_is_none
 from snaplift.aws.hooks.base import PlaceMixin
 
 
@@ -29,10 +30,10 @@ class LogGroupHook(PlaceMixin, AwsLogsHook):
         pages = client.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=name)
         return any(group["logGroupName"] == name for page in pages for group in page["logGroups"])
 
-    def all(self) -> Iterator[FoundLogGroup]:
-        """List every log group of ours by name, to the last page; whose each is, :meth:`tags` says."""
+    def all(self, prefix: str = naming.LOG_GROUPS) -> Iterator[FoundLogGroup]:
+        """List every log group whose name begins so, to the last page; whose each is, :meth:`tags` says."""
         client: Any = self.get_conn()
-        for page in client.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=naming.LOG_GROUPS):
+        for page in client.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=prefix):
             for found in page["logGroups"]:
                 made = found.get("creationTime")
                 moment = datetime.fromtimestamp(made / 1000, UTC) if made else None
@@ -43,3 +44,9 @@ class LogGroupHook(PlaceMixin, AwsLogsHook):
         """Read a log group's tags."""
         client: Any = self.get_conn()
         return dict(client.list_tags_for_resource(resourceArn=arn)["tags"])
+
+    def remove(self, name: str) -> None:
+        """Delete a log group, with what was logged. That it is gone is no error."""
+        client: Any = self.get_conn()
+        with absent_is_none("ResourceNotFoundException"):
+            client.delete_log_group(logGroupName=name)

@@ -291,6 +291,12 @@ class DatabaseHook(PlaceMixin, RdsHook):
             )
         return snapshot is not None
 
+    def remove_snapshot(self, found: FoundSnapshot) -> None:
+        """Delete a snapshot; RDS has no way to get it back. That it is gone is no error."""
+        self.log.info("deleting snapshot %s", found.identifier)
+        with absent_is_none("DBSnapshotNotFound", "DBSnapshotNotFoundFault"):
+            self.client.delete_db_snapshot(DBSnapshotIdentifier=found.identifier)
+
     def tag(self, instance: FoundInstance, tags: dict[str, str]) -> None:
         """Put tags on an instance."""
         self.client.add_tags_to_resource(ResourceName=instance.arn, Tags=to_tag_list(tags))

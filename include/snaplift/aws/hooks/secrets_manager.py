@@ -43,14 +43,20 @@ class CredentialsHook(PlaceMixin, SecretsManagerHook):
         mask_secret(credentials.password)
         return credentials
 
-    def all(self) -> Iterator[FoundSecret]:
-        """List every secret of ours by name, to the last page; those that are marked as deleted are not listed."""
+    def all(self, prefix: str = naming.SECRETS) -> Iterator[FoundSecret]:
+        """List every secret whose name begins so, to the last page; those that are marked as deleted are not listed."""
         client: Any = self.get_conn()
-        given = [{"Key": "name", "Values": [naming.SECRETS]}]
+        given = [{"Key": "name", "Values": [prefix]}]
         for page in client.get_paginator("list_secrets").paginate(Filters=given):
             for found in page["SecretList"]:
                 tags = from_tag_list(found.get("Tags"))
                 yield FoundSecret(found["Name"], found["ARN"], found.get("CreatedDate"), tags)
+
+    def remove(self, arn: str) -> None:
+        """Mark a secret as deleted; for a week it can be restored. That it is marked, or gone, is no error."""
+        client: Any = self.get_conn()
+        with absent_is_none("ResourceNotFoundException", "InvalidRequestException"):
+            client.delete_secret(SecretId=arn, RecoveryWindowInDays=7)
 
     def exists(self, arn: str) -> bool:
         """Say whether a secret can be read: it is there, and not marked as deleted."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from airflow.providers.amazon.aws.hooks.ssm import SsmHook
@@ -24,6 +25,7 @@ class FoundParameter(NamedTuple):
     arn: str
     value: str
     version: int
+    written_at: datetime
 
 
 class PointerMissing(StepFailed):
@@ -55,11 +57,13 @@ class PointerHook(PlaceMixin, SsmHook):
             raise
         return Pointer.parse(found["Value"], name), found["Version"]
 
-    def all(self) -> Iterator[FoundParameter]:
-        """List every parameter of ours by path, to the last page; whose each is, :meth:`tags` says."""
-        pages = self.client.get_paginator("get_parameters_by_path").paginate(Path=naming.PARAMETERS, Recursive=True)
+    def all(self, path: str = naming.PARAMETERS) -> Iterator[FoundParameter]:
+        """List every parameter under a path, to the last page; whose each is, :meth:`tags` says."""
+        pages = self.client.get_paginator("get_parameters_by_path").paginate(Path=path, Recursive=True)
         for found in (each for page in pages for each in page["Parameters"]):
-            yield FoundParameter(found["Name"], found["ARN"], found["Value"], found["Version"])
+            yield FoundParameter(
+                found["Name"], found["ARN"], found["Value"], found["Version"], found["LastModifiedDate"]
+            )
 
     def tags(self, name: str) -> dict[str, str]:
         """Read a parameter's tags."""

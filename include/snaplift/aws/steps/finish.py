@@ -55,6 +55,9 @@ def take_over(held: HeldLock, now: Callable[[], datetime] = utc_now) -> Wait | D
     lock = held.locks.find(held.place.lock_table, held.lock.namespace)
     if lock is None or not lock.held_by(held.lock.token) or lock.fence != held.lock.fence:
         return Done(skipped=f"the lock of {held.lock.namespace} was given back")
+    if lock.errand is not None:
+        held.locks.release(held.place.lock_table, lock)
+        return Done(skipped=f"the lock of {lock.namespace} was held to {lock.errand.what}: it was given back")
     return _end(held._replace(lock=lock), now, extended=False)
 
 

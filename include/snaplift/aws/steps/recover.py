@@ -95,7 +95,7 @@ def _on_platform(platforms: Platforms, name: str, ask: Ask, now: Callable[[], da
 
 
 def _is_ours(lock: Lock, platforms: Platforms) -> bool:
-    return lock.record.plan.run.installation == platforms.installation
+    return lock.run.installation == platforms.installation
 
 
 def advance(platforms: Platforms, lead: Lead, ask: Ask, now: Callable[[], datetime] = utc_now) -> Wait | Done:
@@ -133,4 +133,4 @@ def _end(held: HeldLock, judgement: Judgement, now: Callable[[], datetime]) -> W
     if left := outcome.result.get("left"):
         ended += f", and something is left: {left}"
     log.info("%s: %s; %s", lock, judgement.why, ended)
-    return Done({"namespace": lock.namespace, "run": str(lock.record.plan.run), "why": judgement.why, "ended": ended})
+    return Done({"namespace": lock.namespace, "run": str(lock.run), "why": judgement.why, "ended": ended})
