@@ -64,7 +64,7 @@ class Ask(BaseOperator):
         for run_id in (context["run_id"], "another"):
             run = record.plan.run.model_copy(update={{"dag_id": self.dag_id, "run_id": run_id}})
             changed = record.model_copy(update={{"plan": record.plan.model_copy(update={{"run": run}})}})
-            of = lock.model_copy(update={{"airflow": this_airflow(), "record": changed}})
+            of = lock.model_copy(update={{"airflow": this_airflow(), "kept": changed}})
             print("ASKED", run_id == "another", asking(context["ti"], lambda: ["xy-0146"])(of).model_dump_json())
 
 with DAG("asking"):

@@ -15,6 +15,7 @@ from snaplift.config.loading import load_platforms, load_tenant_named
 from snaplift.naming import Namespace, Release, Tenant
 from snaplift.pipelines.promote import promote_dag
 from snaplift.pipelines.provision import PLATFORM_DAG_ID, platform_dag, provision_dag
+from snaplift.pipelines.reap import REAP_DAG_ID, reap_dag
 from snaplift.pipelines.recover import RECOVER_DAG_ID, recover_dag
 
 ROOT = Path(__file__).parents[2]
@@ -85,6 +86,7 @@ def test_a_link_leads_to_a_page_and_a_heading(page: Path, target: str) -> None:
         ("host", QA.host("nonprod.example.com")),
         ("lock table, whose key is the namespace", naming.lock_table("platform-nonprod")),
         ("what a database held when it was activated, in the lock table", QA.fingerprint(RESOURCE_ID)),
+        ("since when nothing refers to a thing, in the lock table", QA.mark(RESOURCE_ID)),
         ("key alias", naming.key_alias("platform-nonprod")),
         ("boundary of namespaces' roles", naming.role_boundary("platform-nonprod")),
         ("DAGs", f"{QA.tenant.promote_dag_id}`, `{QA.tenant.provision_dag_id}`, `{QA.tenant.nightly_dag_id}"),
@@ -119,6 +121,7 @@ def dags() -> dict[str, DAG]:
         provision_dag("xy-0146", tenant, folder),
         platform_dag(platforms, folder),
         recover_dag(folder),
+        reap_dag(platforms, folder),
     ]
     return {dag.dag_id: dag for dag in made}
 
@@ -146,6 +149,7 @@ def test_every_task_is_on_the_page_in_its_group(dags: dict[str, DAG]) -> None:
             assert sorted(code(page[name][column])) == sorted(tasks), name
     assert dags[PLATFORM_DAG_ID].task_ids == ["stack"]
     assert dags[RECOVER_DAG_ID].task_ids == ["find", "recover"]
+    assert dags[REAP_DAG_ID].task_ids == ["find", "reap", "report"]
 
 
 def test_every_link_is_on_the_page_with_its_task() -> None:

@@ -20,6 +20,7 @@ from snaplift.config.tenant import Tenant
 from snaplift.pipelines.nightly import nightly_dag
 from snaplift.pipelines.promote import promote_dag
 from snaplift.pipelines.provision import platform_dag, provision_dag
+from snaplift.pipelines.reap import reap_dag
 from snaplift.pipelines.recover import recover_dag
 
 log = logging.getLogger(__name__)
@@ -93,4 +94,5 @@ def fleet_dags(file: str) -> dict[str, DAG]:
         platforms = load_platforms(root)
     except InvalidConfiguration:
         platforms = None
-    return {dag.dag_id: dag for dag in (platform_dag(platforms, str(root)), recover_dag(str(root)))}
+    found = (platform_dag(platforms, str(root)), recover_dag(str(root)), reap_dag(platforms, str(root)))
+    return {dag.dag_id: dag for dag in found}

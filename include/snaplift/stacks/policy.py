@@ -133,13 +133,7 @@ def _stacks(places: _Places, ours: dict[str, str], making: dict[str, str]) -> li
     return [
         allow(
             "SeeStacks",
-            [
-                "cloudformation:DescribeChangeSet",
-                "cloudformation:DescribeStackEvents",
-                "cloudformation:DescribeStackResources",
-                "cloudformation:GetStackPolicy",
-                "cloudformation:GetTemplate",
-            ],
+            ["cloudformation:DescribeChangeSet", "cloudformation:DescribeStackEvents"],
             [*stacks, *places.each("cloudformation", "stack/{platform}/*")],
         ),
         allow(
@@ -191,7 +185,6 @@ def _databases(places: _Places, ours: dict[str, str], making: dict[str, str]) ->
     databases = places("rds", *(f"db:{name}" for name in naming.ANY_DATABASE))
     snapshots = places("rds", *(f"snapshot:{name}" for name in naming.ANY_SNAPSHOT))
     return [
-        allow("SnapshotOurDatabases", ["rds:CreateDBSnapshot"], databases, StringEquals=ours),
         # A final snapshot takes its tags from the database, and its request says none.
         allow(
             "NameAndTagSnapshots",
@@ -200,10 +193,15 @@ def _databases(places: _Places, ours: dict[str, str], making: dict[str, str]) ->
             StringEqualsIfExists=making,
         ),
         allow(
-            "ProtectAndDeleteOurDatabases",
-            # How far a candidate has come is written on it.
-            ["rds:AddTagsToResource", "rds:DeleteDBInstance", "rds:ModifyDBInstance"],
-            databases,
+            "KeepAndDeleteOurDatabases",
+            [
+                "rds:AddTagsToResource",  # how far a candidate has come is written on it
+                "rds:CreateDBSnapshot",
+                "rds:DeleteDBInstance",
+                "rds:DeleteDBSnapshot",
+                "rds:ModifyDBInstance",
+            ],
+            [*databases, *snapshots],
             StringEquals=ours,
         ),
         allow("ReadTags", ["rds:ListTagsForResource"], [*databases, *snapshots]),
@@ -215,13 +213,13 @@ def _deployments(places: _Places, ours: dict[str, str], making: dict[str, str]) 
     revisions = places("ecs", f"task-definition/{naming.ANY_NAMESPACE}:*")
     tasks = places.each("ecs", "task/{cluster}/*")
     services = places.each("ecs", f"service/{{cluster}}/{naming.ANY_NAMESPACE}")
-    rollouts = [
-        *places.each("ecs", f"service-deployment/{{cluster}}/{naming.ANY_NAMESPACE}/*"),
-        *places.each("ecs", f"service-revision/{{cluster}}/{naming.ANY_NAMESPACE}/*"),
-    ]
+    # A service's deployments, and its revisions as they are deployed.
+    rollouts = places.each("ecs", f"service-*/{{cluster}}/{naming.ANY_NAMESPACE}/*")
     return [
         # Has no resource level; the tag says whose it will be.
         allow("RegisterOurRevisions", ["ecs:RegisterTaskDefinition"], "*", StringEquals=making),
+        # Has neither a resource level nor a tag to ask for: only the reap's own look keeps it to ours.
+        allow("ReapRevisions", ["ecs:DeregisterTaskDefinition"], "*"),
         # A task may take its tags from its revision, and then no request says them.
         allow("TagWhatIsMade", ["ecs:TagResource"], [*revisions, *tasks], StringEqualsIfExists=making),
         allow("RunOurRevisions", ["ecs:RunTask"], revisions, ArnEquals=clusters),
@@ -311,6 +309,15 @@ def _the_rest(places: _Places, ours: dict[str, str]) -> list[Statement]:
             "ReadOurLogs",
             ["logs:DescribeLogStreams", "logs:FilterLogEvents", "logs:GetLogEvents", "logs:ListTagsForResource"],
             places("logs", f"log-group:{naming.ANY_LOG_GROUP}"),
+        ),
+        allow(
+            "ReapOurs",
+            ["logs:DeleteLogGroup", "secretsmanager:DeleteSecret"],
+            [
+                *places("logs", f"log-group:{naming.ANY_LOG_GROUP}"),
+                *places("secretsmanager", f"secret:{naming.ANY_SECRET}"),
+            ],
+            StringEquals=ours,
         ),
         # A tenant's repositories have the tenant's own names, perhaps in another account and region.
         allow(

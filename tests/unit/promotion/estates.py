@@ -20,7 +20,7 @@ from snaplift.promotion.estate import (
 )
 from snaplift.promotion.plan import Place
 from snaplift.promotion.pointer import DatabaseReference, Pointer, Revision
-from snaplift.promotion.reaping import Fleet
+from snaplift.promotion.reaping import Fleet, mark_of
 from tests.unit.stacks.examples import ACCOUNT, PLATFORMS, REGION, TENANT
 
 NOW: Final = datetime(2026, 11, 23, 4, 30, tzinfo=UTC)
@@ -178,3 +178,12 @@ def serving(tenant: str = "xy-0146") -> Estate:
         made.service(name, revision.task_definition)
         made.task(revision.task_definition)
     return made
+
+
+def marked_instances(made: Estate, number: int) -> list[Thing]:
+    """Databases of qa that nothing has referred to for longer than their grace."""
+    qa = naming.Namespace.parse("xy-0146-qa")
+    found = [made.instance(qa, release(10 + each), "11112222") for each in range(number)]
+    for each in found:
+        made.marks[mark_of(each)] = NOW - timedelta(days=30)
+    return found

@@ -45,6 +45,11 @@ def named(sid: str) -> dict[str, Any]:
         ("ecs:RunTask", f"arn:aws:ecs:{HERE}:task-definition/{QA.family}:37"),
         ("ecs:UpdateService", f"arn:aws:ecs:{HERE}:service/platform-new/{QA.service}"),
         ("ecs:StopServiceDeployment", f"arn:aws:ecs:{HERE}:service-deployment/shared/{QA.service}/abc"),
+        ("rds:DeleteDBSnapshot", f"arn:aws:rds:{HERE}:snapshot:{QA.snapshot(RELEASE)}"),
+        ("rds:DeleteDBSnapshot", f"arn:aws:rds:{HERE}:snapshot:{QA.final_snapshot(RELEASE, '0a1b2c3d')}"),
+        ("ecs:DeregisterTaskDefinition", "*"),
+        ("secretsmanager:DeleteSecret", f"{SECRET}{QA.application_secret(RELEASE, '0a1b2c3d')}/uuid-AbCdEf"),
+        ("logs:DeleteLogGroup", f"arn:aws:logs:{HERE}:log-group:{QA.log_group}"),
         ("secretsmanager:GetSecretValue", f"{SECRET}{QA.application_secret(RELEASE, '0a1b2c3d')}/uuid-AbCdEf"),
         ("secretsmanager:GetSecretValue", f"{SECRET}{QA.application_secret(None, '0a1b2c3d')}/uuid-AbCdEf"),
         ("secretsmanager:GetSecretValue", f"{SECRET}rds!db-11111111-2222-AbCdEf"),
@@ -92,6 +97,9 @@ def test_a_promotion_is_allowed_what_it_does(action: str, resource: str) -> None
         ("secretsmanager:GetSecretValue", f"{SECRET}{QA.environment_secrets}uuid/AUTH_KEY-AbCdEf"),
         ("secretsmanager:GetSecretValue", f"{SECRET}crm-AbCdEf"),
         ("secretsmanager:DescribeSecret", f"{SECRET}crm-AbCdEf"),
+        ("secretsmanager:DeleteSecret", f"{SECRET}crm-AbCdEf"),
+        ("secretsmanager:DeleteSecret", f"{SECRET}rds!db-11111111-2222-AbCdEf"),
+        ("logs:DeleteLogGroup", f"arn:aws:logs:{HERE}:log-group:/crm"),
         ("iam:GetRole", f"arn:aws:iam::{ACCOUNT}:role/admin"),
         ("secretsmanager:PutSecretValue", f"{SECRET}{QA.application_secret(RELEASE, '0a1b2c3d')}/uuid-AbCdEf"),
         ("ssm:PutParameter", f"arn:aws:ssm:{HERE}:parameter/crm/x"),
@@ -107,10 +115,11 @@ def test_what_no_promotion_does_is_not_allowed(action: str, resource: str) -> No
     assert not allows(STATEMENTS, action, resource)
 
 
-def test_s04_no_revision_can_be_deregistered_and_no_snapshot_deleted() -> None:
-    """A revision that is deregistered cannot be gone back to; a snapshot is what a rollback restores."""
-    assert not allows(STATEMENTS, "ecs:DeregisterTaskDefinition", "*")
-    assert not allows(STATEMENTS, "rds:DeleteDBSnapshot", f"arn:aws:rds:{HERE}:snapshot:{QA.snapshot(RELEASE)}")
+def test_s04_a_snapshot_that_is_not_tagged_ours_cannot_be_deleted_and_no_revision_for_good() -> None:
+    """A snapshot is what a rollback restores; a revision that is deregistered can still be read."""
+    [deleting] = [each for each in STATEMENTS if "rds:DeleteDBSnapshot" in listed(each["Action"])]
+    assert deleting["Condition"] == {"StringEquals": {"aws:ResourceTag/snaplift:installation": "acme"}}
+    assert not allows(STATEMENTS, "ecs:DeleteTaskDefinitions", "*")
 
 
 def test_nothing_is_allowed_wholesale() -> None:
@@ -121,7 +130,7 @@ def test_nothing_is_allowed_wholesale() -> None:
 
 def test_everything_is_the_resource_only_of_what_has_none_or_lists() -> None:
     everything = {statement["Sid"] for statement in STATEMENTS if "*" in listed(statement["Resource"])}
-    assert everything == {"Listings", "RegisterOurRevisions", "ListTasks"}
+    assert everything == {"Listings", "RegisterOurRevisions", "ReapRevisions", "ListTasks"}
     assert all(action.split(":")[1].startswith(("Describe", "List", "Get")) for action in named("Listings")["Action"])
 
 
@@ -131,8 +140,8 @@ def test_changing_what_has_tags_asks_for_our_tag() -> None:
         "ChangeOurStacksWithTheStackRole",
         "DeployOurServices",
         "OpenOurDatabasesToTheirService",
-        "ProtectAndDeleteOurDatabases",
-        "SnapshotOurDatabases",
+        "KeepAndDeleteOurDatabases",
+        "ReapOurs",
     ):
         assert named(sid)["Condition"]["StringEquals"] == ours
 

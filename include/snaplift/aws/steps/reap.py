@@ -37,6 +37,13 @@ class Departure(Frozen):
     since: datetime
     why: str
 
+    @classmethod
+    def of(cls, verdict: Verdict) -> Departure:
+        """Say only what its going needs: a run passes many."""
+        thing = verdict.thing.model_copy(update={"outputs": {}, "needs": ()})
+        assert verdict.since is not None  # it is marked
+        return cls(thing=thing, platform=verdict.platform, since=verdict.since, why=verdict.why)
+
     @property
     def namespace(self) -> naming.Namespace:
         assert self.thing.namespace is not None  # or it would not go
