@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from snaplift.promotion.lock import Phase, PlanOutdated, Record, check_unchanged
+from snaplift.promotion.lock import Errand, Lock, LockLost, Phase, PlanOutdated, Record, check_unchanged
+from snaplift.promotion.run import Run
 from tests.unit.promotion.examples import NOW, OLD, RUN, before, lock, revision, task_definition
 
 ACTIVE = revision(OLD)
@@ -63,3 +64,16 @@ def test_its_holders_last_sign_of_life_is_when_the_lease_was_extended() -> None:
 def test_the_record_is_the_same_after_it_was_written_and_read() -> None:
     record = lock().record
     assert Record.model_validate_json(record.model_dump_json(by_alias=True)) == record
+
+
+def test_a_lock_that_is_no_promotions_says_what_it_is_held_for_and_has_no_record() -> None:
+    run = Run(installation="acme", dag_id="fleet.reap", run_id="r1")
+    errand = Errand(run=run, what="reap instance x", acquired_at=NOW)
+    held = lock(Phase.REAPING, token="t", record=errand)
+    assert held.errand == errand
+    assert held.run == run
+    assert str(held) == "xy-0146-qa is locked by run fleet.reap r1 since 2026-11-23 02:00 UTC (reaping)"
+    with pytest.raises(LockLost, match=r"no promotion's"):
+        _ = held.record
+    assert Lock.model_validate_json(held.model_dump_json(by_alias=True)) == held
+    assert lock().errand is None
