@@ -416,19 +416,28 @@ def test_what_is_referred_to_again_loses_its_mark() -> None:
 def estates(draw: st.DrawFn) -> Estate:
     """Whatever is left over, marked, or refers to whatever."""
     made = serving()
-    for name in draw(st.lists(st.sampled_from(sorted(ORPHANS)), max_size=4, unique=True)):
+    for name in sorted(ORPHANS):
         ORPHANS[name](made)
-    for number in draw(st.lists(st.integers(3, 60), max_size=4, unique=True)):
+    for number in draw(st.lists(st.integers(3, 60), max_size=3, unique=True)):
         made.snapshot(DEV, release(number))
-    for revision in draw(st.lists(st.sampled_from(of_kind(made, "revision")), max_size=3)):
+    # One thing that refers to another is enough.
+    if draw(st.booleans()):
+        made.services.clear()
+        made.tasks.clear()
+    # What is left over is as likely to be run as what serves.
+    left = [each for each in of_kind(made, "revision") if each.run == RUN]
+    for revision in draw(st.lists(st.sampled_from([*left, *of_kind(made, "revision")]), max_size=2)):
         made.task(revision.arn, draw(st.sampled_from(["RUNNING", "STOPPING"])))
-    for each in draw(st.lists(st.sampled_from(of_kind(made, "instance")), max_size=2)):
+    if draw(st.booleans()):
+        made.service(QA, draw(st.sampled_from(left)).arn)
+    for each in draw(st.lists(st.sampled_from(of_kind(made, "instance")), max_size=1)):
         made.locks.append(SeenLock(namespace=str(each.namespace), why="locked", names=frozenset({each.name})))
     if draw(st.booleans()):
         made.pointers.pop(draw(st.integers(0, len(made.pointers) - 1)))
-    for each in made.things:
-        if draw(st.booleans()):
-            marked(made, each, timedelta(days=draw(st.integers(0, 90))))
+    unmarked = draw(st.sets(st.integers(0, len(made.things) - 1), max_size=4))
+    for index, each in enumerate(made.things):
+        if index not in unmarked:
+            marked(made, each, timedelta(days=draw(st.sampled_from([0, 30]))))
     return made
 
 
