@@ -103,7 +103,8 @@ def standing(made: Installation) -> set[str]:
         for page in made.client(service).get_paginator(call).paginate(**given):
             yield from page[key]
 
-    found = {f"secret {each['Name']}" for each in pages("secretsmanager", "list_secrets", "SecretList")}
+    listed = (each["Name"] for each in pages("secretsmanager", "list_secrets", "SecretList"))
+    found = {f"secret {name}" for name in listed if not name.startswith("rds!")}  # those are RDS's, and go with it
     found |= {f"log group {each['logGroupName']}" for each in pages("logs", "describe_log_groups", "logGroups")}
     found |= {
         f"parameter {each['Name']}"
