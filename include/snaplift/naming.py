@@ -33,11 +33,18 @@ ROLE_PATH: Final = "/snaplift/"
 _TENANT_RE: Final = re.compile(rf"(?P<customer>{CUSTOMER})-(?P<project>{PROJECT})")
 _NAMESPACE_RE: Final = re.compile(rf"(?P<tenant>{CUSTOMER}-{PROJECT})-(?P<environment>{ENVIRONMENT})")
 _PREVIEW_RE: Final = re.compile(PREVIEW)
-_POINTER_RE: Final = re.compile(rf"/snaplift/(?P<tenant>{CUSTOMER}-{PROJECT})/(?P<environment>{ENVIRONMENT})/pointer")
+_SERVICE_STACK_RE: Final = re.compile(rf"(?P<namespace>{CUSTOMER}-{PROJECT}-{ENVIRONMENT})-service")
 _DATABASE_RE: Final = re.compile(rf"(?P<namespace>{CUSTOMER}-{PROJECT}-{ENVIRONMENT})-db(?:-(?P<release>{RELEASE}))?")
 _SNAPSHOT_RE: Final = re.compile(rf"(?P<namespace>{CUSTOMER}-{PROJECT}-{ENVIRONMENT})-snapshot-(?P<release>{RELEASE})")
 _FINAL_RE: Final = re.compile(
     rf"(?P<namespace>{CUSTOMER}-{PROJECT}-{ENVIRONMENT})-final-(?P<release>{RELEASE})-(?P<run>{RUN})"
+)
+_PATH: Final = rf"(?P<tenant>{CUSTOMER}-{PROJECT})/(?P<environment>{ENVIRONMENT})"
+_POINTER_RE: Final = re.compile(rf"/snaplift/{_PATH}/pointer")
+_LOG_GROUP_RE: Final = re.compile(rf"/snaplift/{_PATH}")
+_SECRET_RE: Final = re.compile(
+    rf"snaplift/{_PATH}/(?:(?:(?P<release>{RELEASE})|origin)/{RUN}/(?P<database>[0-9a-f-]{{36}})"
+    r"|environment/(?P<environments>[0-9a-f-]{36})/[A-Za-z_][A-Za-z0-9_]*)"
 )
 _RELEASE_FORMAT: Final = "%Y%m%dt%H%M%Sz"
 _EXPIRES_FORMAT: Final = "%Y-%m-%dT%H:%M:%SZ"
@@ -59,11 +66,14 @@ def pattern_words(kind: str) -> str:
         "tenant": "a customer (a letter, then 1 to 9 lower-case letters or digits), a hyphen, four digits",
         "namespace": "a tenant, a hyphen, an environment (a letter, then up to 10 lower-case letters or digits)",
         "preview": "pr and a number of up to nine digits",
-        "pointer": "/snaplift/, a tenant, a slash, an environment, /pointer",
         "release": "a UTC time as YYYYMMDDtHHMMSSz",
         "database": "a namespace, '-db', and the release that it holds (none where data is authored)",
         "snapshot": "a namespace, '-snapshot-' and a release",
         "final snapshot": "a namespace, '-final-', a release, a hyphen and a run's eight hexadecimal digits",
+        "service stack": "a namespace and '-service'",
+        "pointer": "'/snaplift/', a tenant, a slash, an environment, '/pointer'",
+        "log group": "'/snaplift/', a tenant, a slash, an environment",
+        "secret": "'snaplift/', a tenant, a slash, an environment, and what a stack of ours puts behind it",
     }[kind]
 
 
@@ -90,6 +100,21 @@ class Tenant:
 
     def __str__(self) -> str:
         return f"{self.customer}-{self.project}"
+
+    @property
+    def parameters(self) -> str:
+        """The path that its parameters are under."""
+        return f"{PARAMETERS}/{self}"
+
+    @property
+    def log_groups(self) -> str:
+        """What its log groups' names begin with."""
+        return f"{LOG_GROUPS}{self}/"
+
+    @property
+    def secrets(self) -> str:
+        """What its secrets' names begin with."""
+        return f"{SECRETS}{self}/"
 
     @property
     def promote_dag_id(self) -> str:
@@ -168,12 +193,31 @@ class Namespace:
         return cls(Tenant.parse(found["tenant"]), found["environment"])
 
     @classmethod
-    def of_pointer(cls, name: str) -> Self:
-        """Read ``/snaplift/xy-0146/qa/pointer``.
+    def of_service_stack(cls, text: str) -> Self:
+        """Read ``xy-0146-qa-service``.
+
+        :raises InvalidName: the text names no service's stack.
+        """
+        return cls.parse(_match(_SERVICE_STACK_RE, text, "service stack", "xy-0146-qa-service")["namespace"])
+
+    @classmethod
+    def of_pointer(cls, text: str) -> Self:
+        """Read the parameter ``/snaplift/xy-0146/qa/pointer``.
 
         :raises InvalidName: the text names no pointer.
         """
-        found = _match(_POINTER_RE, name, "pointer", "/snaplift/xy-0146/qa/pointer")
+        return cls._of_path(_match(_POINTER_RE, text, "pointer", "/snaplift/xy-0146/qa/pointer"))
+
+    @classmethod
+    def of_log_group(cls, text: str) -> Self:
+        """Read the log group ``/snaplift/xy-0146/qa``.
+
+        :raises InvalidName: the text names no log group of ours.
+        """
+        return cls._of_path(_match(_LOG_GROUP_RE, text, "log group", "/snaplift/xy-0146/qa"))
+
+    @classmethod
+    def _of_path(cls, found: re.Match[str]) -> Self:
         return cls(Tenant.parse(found["tenant"]), found["environment"])
 
     def __str__(self) -> str:
@@ -210,6 +254,13 @@ class Namespace:
     def fingerprint(self, resource_id: str) -> str:
         """The lock table's key of what an incarnation of a database held; a lock's key is the namespace alone."""
         return f"{self}/{resource_id}"
+
+    def mark(self, identity: str) -> str:
+        """The lock table's key of since when nothing refers to a thing.
+
+        :param identity: what tells the thing from its namesakes: an ARN, a resource id.
+        """
+        return f"{self}/orphan/{identity}"
 
     def role(self, purpose: str) -> str:
         """Name an IAM role (64 characters at most); the purpose is a short word."""
@@ -383,19 +434,52 @@ class FinalSnapshotName:
         return self.namespace.final_snapshot(self.release, self.run)
 
 
+@dataclass(frozen=True)
+class SecretName:
+    """A secret's name, taken apart."""
+
+    namespace: Namespace
+    release: Release | None
+    incarnation: str
+    """The id (a UUID) of the stack that made it: a database's, or the namespace's own."""
+    of_database: bool
+    """Whether it opens a database; otherwise it is a value that was generated for the environment."""
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read ``snaplift/xy-0146/qa/20261123t020000z/0a1b2c3d/<uuid>``, or ``…/environment/<uuid>/SITE_SALT``.
+
+        :raises InvalidName: the text names no secret of ours.
+        """
+        example = "snaplift/xy-0146/qa/20261123t020000z/0a1b2c3d/<stack>"
+        found = _match(_SECRET_RE, text, "secret", example)
+        return cls(
+            Namespace(Tenant.parse(found["tenant"]), found["environment"]),
+            Release(found["release"]) if found["release"] else None,
+            found["database"] or found["environments"],
+            found["database"] is not None,
+        )
+
+
 # -- patterns, as IAM's policies have them: ``?`` is one character, ``*`` any number of them ----------------------
 
 ANY_NAMESPACE: Final = "*-????-*"
 """Every namespace's stacks, services and task definitions; no platform's: its name has one hyphen."""
 ANY_DATABASE: Final = (f"{ANY_NAMESPACE}-db", f"{ANY_NAMESPACE}-db-*")
 ANY_SNAPSHOT: Final = (f"{ANY_NAMESPACE}-snapshot-*", f"{ANY_NAMESPACE}-final-*")
-ANY_PARAMETER: Final = "/snaplift/*"
-ANY_POINTER: Final = "/snaplift/*-????/*/pointer"
-ANY_LOG_GROUP: Final = "/snaplift/*"
+PARAMETERS: Final = "/snaplift"
+"""The path that every parameter is under."""
+ANY_PARAMETER: Final = f"{PARAMETERS}/*"
+ANY_POINTER: Final = f"{PARAMETERS}/*-????/*/pointer"
+LOG_GROUPS: Final = "/snaplift/"
+"""What every log group's name begins with."""
+ANY_LOG_GROUP: Final = f"{LOG_GROUPS}*"
 ANY_ROLE: Final = f"{ROLE_PATH}*"
 ANY_TASK_ROLE: Final = (f"{ROLE_PATH}*-????/*-execution", f"{ROLE_PATH}*-????/*-task")
 """The roles of every namespace's tasks, and no platform's."""
-ANY_SECRET: Final = "snaplift/*"  # noqa: S105  # a pattern of names
+SECRETS: Final = "snaplift/"
+"""What every secret's name begins with."""
+ANY_SECRET: Final = f"{SECRETS}*"
 ANY_APPLICATION_SECRET: Final = ("snaplift/*/*/origin/*", "snaplift/*/*/????????t??????z/*")
 """The credentials of every database, and none of the environments' generated values."""
 
@@ -423,6 +507,14 @@ def key_alias(platform: str) -> str:
 def is_preview(environment: str) -> bool:
     """Say whether an environment's name is a preview's: ``pr42``."""
     return _PREVIEW_RE.fullmatch(environment) is not None
+
+
+def tenant_of_dag(dag_id: str) -> str | None:
+    """Say whose a DAG is. None: it is no tenant's, but the fleet's or a platform's."""
+    try:
+        return str(Tenant.parse(dag_id.partition(".")[0]))
+    except InvalidName:
+        return None
 
 
 def run_hash(dag_id: str, run_id: str) -> str:

@@ -12,7 +12,8 @@ import pytest
 from snaplift.aws import driving
 from snaplift.aws.hooks.dynamodb import LockHook
 from snaplift.aws.hooks.rds import DatabaseHook
-from snaplift.aws.steps import finish, lock, recover
+from snaplift.aws.steps import lock, recover
+from snaplift.aws.steps.ending import take_over
 from snaplift.aws.steps.finish import Aborted
 from snaplift.aws.steps.promotion import Done, find_lock, resume
 from snaplift.promotion.deployment import NotConfirmed
@@ -100,7 +101,7 @@ def test_s02_a_run_that_died_after_its_activation_is_completed(installation: Ins
     candidate = begin(driver, "activate")
     before = installation.standing("qa")
     [done] = recovered(installation)
-    assert done.result["ended"] == f"release {candidate.release} was active already"
+    assert done.result["ended"] == f"release {candidate.release} stays active"
     after = installation.standing("qa")
     assert (after.pointer, after.service, after.databases) == (before.pointer, before.service, before.databases)
     assert after.pointer.active is not None
@@ -123,7 +124,7 @@ def test_s02_a_release_that_became_active_just_before_it_was_to_be_undone_stays_
     with monkeypatch.context() as patch:
         patch.setattr(LockHook, "enter", after_the_last_step)
         [done] = recovered(installation)
-    assert done.result["ended"] == f"release {candidate.release} was active already"
+    assert done.result["ended"] == f"release {candidate.release} stays active"
     after = installation.standing("qa")
     assert after.pointer.active is not None
     assert after.pointer.active.release == candidate.release
@@ -235,7 +236,7 @@ def test_s17_the_same_run_begun_anew_is_not_taken_for_the_dead_one(installation:
         driver.finish()
     begin(driver)
     assert recover.advance(installation.platforms, lead, gone) == Done(skipped=f"the lock of {QA} was given back")
-    assert finish.take_over(seen) == Done(skipped=f"the lock of {QA} was given back")
+    assert take_over(seen) == Done(skipped=f"the lock of {QA} was given back")
     driver.step("snapshot")
     with pytest.raises(Aborted):
         driver.finish()

@@ -40,7 +40,7 @@ def test_every_dag_of_a_thousand_tenants_is_registered(parsed: list[Parsed], not
     note("\n".join(_lines(parsed)))
     assert {error for each in parsed for error in each.errors.items()} == set()
     assert sorted(dag for each in parsed for dag in each.dags) == sorted(
-        ["fleet.recover", "platform.provision", *(f"{name}.{kind}" for name in NAMES for kind in KINDS)]
+        ["fleet.reap", "fleet.recover", "platform.provision", *(f"{name}.{kind}" for name in NAMES for kind in KINDS)]
     )
 
 

@@ -23,27 +23,13 @@ class CloudFormation:
 
     # -- the API ---------------------------------------------------------------------------------------------------
 
-    def describe_stacks(self, StackName: str) -> dict[str, Any]:
+    def describe_stacks(self, StackName: str | None = None) -> dict[str, Any]:
+        if StackName is None:
+            return {"Stacks": [_described(stack) for stack in self.world.stacks.values()]}
         found = self.world.stack(StackName)
         if found is None:
             raise refusal("ValidationError", f"Stack with id {StackName} does not exist")
-        outputs = [{"OutputKey": key, "OutputValue": value} for key, value in found.outputs.items()]
-        return {
-            "Stacks": [
-                {
-                    "StackId": found.id,
-                    "StackName": found.name,
-                    "StackStatus": found.status,
-                    "StackStatusReason": found.reason,
-                    "Tags": tag_list(found.tags),
-                    "Outputs": outputs,
-                }
-            ]
-        }
-
-    def list_stacks(self, StackStatusFilter: list[str]) -> dict[str, Any]:
-        found = [stack for stack in self.world.stacks.values() if stack.status in StackStatusFilter]
-        return {"StackSummaries": [{"StackName": stack.name, "StackStatus": stack.status} for stack in found]}
+        return {"Stacks": [_described(found)]}
 
     def describe_account_limits(self) -> dict[str, Any]:
         return {"AccountLimits": [{"Name": "StackLimit", "Value": 2000}, {"Name": "StackOutputsLimit", "Value": 200}]}
@@ -162,3 +148,14 @@ class CloudFormation:
         if stack.status == "ROLLBACK_IN_PROGRESS":
             self.world.secrets.pop(stack.secret, None)
             stack.status = "ROLLBACK_COMPLETE"
+
+
+def _described(found: Stack) -> dict[str, Any]:
+    return {
+        "StackId": found.id,
+        "StackName": found.name,
+        "StackStatus": found.status,
+        "StackStatusReason": found.reason,
+        "Tags": tag_list(found.tags),
+        "Outputs": [{"OutputKey": key, "OutputValue": value} for key, value in found.outputs.items()],
+    }

@@ -18,6 +18,7 @@ from snaplift.pipelines.offboard import OFFBOARD_DAG_ID, offboard_dag
 from snaplift.pipelines.preview import preview_dag, preview_remove_dag
 from snaplift.pipelines.promote import promote_dag
 from snaplift.pipelines.provision import PLATFORM_DAG_ID, platform_dag, provision_dag
+from snaplift.pipelines.reap import REAP_DAG_ID, reap_dag
 from snaplift.pipelines.recover import RECOVER_DAG_ID, recover_dag
 
 ROOT = Path(__file__).parents[2]
@@ -88,6 +89,7 @@ def test_a_link_leads_to_a_page_and_a_heading(page: Path, target: str) -> None:
         ("host", QA.host("nonprod.example.com")),
         ("lock table, whose key is the namespace", naming.lock_table("platform-nonprod")),
         ("what a database held when it was activated, in the lock table", QA.fingerprint(RESOURCE_ID)),
+        ("since when nothing refers to a thing, in the lock table", QA.mark(RESOURCE_ID)),
         ("key alias", naming.key_alias("platform-nonprod")),
         ("boundary of namespaces' roles", naming.role_boundary("platform-nonprod")),
         ("DAGs", f"{QA.tenant.promote_dag_id}`, `{QA.tenant.provision_dag_id}`, `{QA.tenant.nightly_dag_id}"),
@@ -126,6 +128,7 @@ def dags() -> dict[str, DAG]:
         preview_remove_dag("xy-0146", tenant, folder),
         expire_dag(folder),
         offboard_dag(folder),
+        reap_dag(platforms, folder),
     ]
     return {dag.dag_id: dag for dag in made}
 
@@ -156,6 +159,7 @@ def test_every_task_is_on_the_page_in_its_group(dags: dict[str, DAG]) -> None:
     assert dags[EXPIRE_DAG_ID].task_ids == ["find", "dismantle"]
     assert dags[OFFBOARD_DAG_ID].task_ids == ["find", "approve", "dismantle"]
     assert dags["xy-0146.preview_remove"].task_ids == ["dismantle"]
+    assert dags[REAP_DAG_ID].task_ids == ["find", "reap", "report"]
 
 
 def test_every_link_is_on_the_page_with_its_task() -> None:

@@ -6,13 +6,23 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from fnmatch import fnmatchcase
+from uuid import UUID
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from snaplift import naming
-from snaplift.naming import DatabaseName, FinalSnapshotName, InvalidName, Namespace, Release, SnapshotName, Tenant
+from snaplift.naming import (
+    DatabaseName,
+    FinalSnapshotName,
+    InvalidName,
+    Namespace,
+    Release,
+    SecretName,
+    SnapshotName,
+    Tenant,
+)
 
 customers = st.from_regex(naming.CUSTOMER, fullmatch=True).filter(lambda text: text not in naming.RESERVED_CUSTOMERS)
 tenants = st.builds(Tenant, customers, st.from_regex(naming.PROJECT, fullmatch=True))
@@ -59,6 +69,31 @@ def test_a_snapshot_reads_back(namespace: Namespace, release: Release) -> None:
 @given(namespaces, releases, runs)
 def test_a_final_snapshot_reads_back(namespace: Namespace, release: Release, run: str) -> None:
     assert FinalSnapshotName.parse(namespace.final_snapshot(release, run)) == FinalSnapshotName(namespace, release, run)
+
+
+@given(namespaces, st.none() | releases, runs, st.uuids())
+def test_a_secret_reads_back(namespace: Namespace, release: Release | None, run: str, stack: UUID) -> None:
+    found = SecretName.parse(f"{namespace.application_secret(release, run)}/{stack}")
+    assert found == SecretName(namespace, release, str(stack), of_database=True)
+
+
+@given(namespaces, st.uuids(), variables)
+def test_a_generated_value_reads_back(namespace: Namespace, stack: UUID, variable: str) -> None:
+    found = SecretName.parse(f"{namespace.environment_secrets}{stack}/{variable}")
+    assert found == SecretName(namespace, None, str(stack), of_database=False)
+
+
+@given(namespaces)
+def test_a_pointer_a_log_group_and_a_services_stack_read_back(namespace: Namespace) -> None:
+    assert Namespace.of_pointer(namespace.pointer) == namespace
+    assert Namespace.of_log_group(namespace.log_group) == namespace
+    assert Namespace.of_service_stack(namespace.service_stack) == namespace
+
+
+@pytest.mark.parametrize("name", ["/snaplift/xy-0146/qa", "/snaplift/xy-0146/qa/pointers", "/x/xy-0146/qa/pointer"])
+def test_what_is_no_pointer_is_refused(name: str) -> None:
+    with pytest.raises(InvalidName):
+        Namespace.of_pointer(name)
 
 
 @pytest.mark.parametrize("parse", [Tenant.parse, Namespace.parse, DatabaseName.parse, SnapshotName.parse, Release])

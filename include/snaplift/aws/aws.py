@@ -12,11 +12,13 @@ from snaplift.aws.hooks.dynamodb import LockHook
 from snaplift.aws.hooks.ec2 import NetworkHook
 from snaplift.aws.hooks.ecr import ImageHook
 from snaplift.aws.hooks.ecs import ServiceHook
+from snaplift.aws.hooks.ecs_roster import RosterHook
 from snaplift.aws.hooks.elbv2 import ListenerHook
 from snaplift.aws.hooks.fingerprints import FingerprintHook
 from snaplift.aws.hooks.iam import RoleHook
 from snaplift.aws.hooks.kms import KeyHook
 from snaplift.aws.hooks.logs import LogGroupHook
+from snaplift.aws.hooks.marks import MarkHook
 from snaplift.aws.hooks.rds import DatabaseHook
 from snaplift.aws.hooks.secrets_manager import CredentialsHook
 from snaplift.aws.hooks.ssm import PointerHook
@@ -60,6 +62,10 @@ class Aws:
         return ServiceHook(**self._given)
 
     @cached_property
+    def roster(self) -> RosterHook:
+        return RosterHook(**self._given)
+
+    @cached_property
     def pointers(self) -> PointerHook:
         return PointerHook(**self._given)
 
@@ -70,6 +76,10 @@ class Aws:
     @cached_property
     def fingerprints(self) -> FingerprintHook:
         return FingerprintHook(**self._given)
+
+    @cached_property
+    def marks(self) -> MarkHook:
+        return MarkHook(**self._given)
 
     @cached_property
     def credentials(self) -> CredentialsHook:

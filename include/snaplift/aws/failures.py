@@ -60,7 +60,7 @@ def explain(error: Exception) -> str:
     if isinstance(error, ClientError) and code(error) in DENIED:
         return (
             f"{said}. The credentials of this place lack a permission for {error.operation_name}: compare their "
-            "policy with orchestrator-policy.json of 'snaplift render', and the key's policy, then promote again"
+            "policies with orchestrator-*.json of 'snaplift render', and the key's policy, then promote again"
         )
     if isinstance(error, NoCredentialsError | NoRegionError):
         return f"{said}: give the platform a connection, or the workers credentials and a region"

@@ -61,7 +61,7 @@ def _http(_aws: Aws, wait: Wait) -> Observation | None:
 
 def _lock(aws: Aws, wait: Wait) -> Observation | None:
     found = aws.locks.find(wait.scope or "", wait.name)
-    return Observation(state=found.phase, detail=f"by run {found.record.work.run}") if found else None
+    return Observation(state=found.phase, detail=f"by run {found.record.run}") if found else None
 
 
 LOOKS: dict[Kind, Look] = {

@@ -57,7 +57,7 @@ def break_lock(
         OUTPUT.print(f"nobody holds the lock of {namespace}: there is nothing to break", markup=False)
         return
     held = found[0]
-    run = held.lock.record.work.run
+    run = held.lock.record.run
     if run.installation != platforms.installation:
         fail(f"{held.lock}, of installation {run.installation}, not {platforms.installation}: break it from there")
     _announce(held)
@@ -85,8 +85,8 @@ def _held(platforms: Platforms, namespace: str | None) -> tuple[list[HeldLock], 
     """Find locks that are held, a namespace's or all; and say which could not be read."""
     # Airflow logs to standard output from its import on, between a command's own words; those say what is wrong.
     os.environ.setdefault("AIRFLOW__LOGGING__LOGGING_LEVEL", "ERROR")
-    from snaplift.aws.steps.promotion import HeldLock  # boto3 and Airflow take seconds, other commands need neither
-    from snaplift.aws.steps.recover import locks_of
+    # boto3 and Airflow take seconds, other commands need neither.
+    from snaplift.aws.steps.promotion import HeldLock, locks_of
     from snaplift.promotion.plan import Place
 
     found, errors = [], []
@@ -114,7 +114,7 @@ def _table(locks: list[Lock]) -> Table:
         table.add_column(heading, overflow="fold")
     for lock in locks:
         since, until = (f"{moment:%Y-%m-%d %H:%M}" for moment in (lock.record.acquired_at, lock.lease_until))
-        run = str(lock.record.work.run)
+        run = str(lock.record.run)
         table.add_row(lock.namespace, run, lock.airflow[:8], lock.phase, since, until, lock.failure)
     return table
 
@@ -136,27 +136,20 @@ def _announce(held: HeldLock) -> None:
 
 
 def _end(held: HeldLock) -> None:
-    """Drive ``finish`` to its end."""
+    """Drive the ending of what the lock is held for to its end."""
     from snaplift.aws.driving import drive
     from snaplift.aws.errors import sentence
-    from snaplift.aws.steps import finish
+    from snaplift.aws.steps.ending import take_over
 
     try:
         done = drive(
-            lambda: finish.take_over(held),
+            lambda: take_over(held),
             tell=lambda wait: OUTPUT.print(f"waiting for {wait}", markup=False, soft_wrap=True),
         )
-    except finish.Aborted as aborted:
-        OUTPUT.print(f"{aborted}", markup=False, soft_wrap=True)
     except Exception as error:
         fail(sentence(error))
-    else:
-        if done.skipped:  # by somebody else, while this waited for an answer
-            OUTPUT.print(done.skipped, markup=False, soft_wrap=True)
-            return
-        if "ended" in done.result:
-            OUTPUT.print(done.result["ended"], markup=False, soft_wrap=True)
-            return
-        left = f", and something is left: {done.result['left']}" if "left" in done.result else ""
-        OUTPUT.print(f"release {done.result['active']} stays active{left}", markup=False, soft_wrap=True)
-    OUTPUT.print(f"the lock of {held.lock.namespace} is free", markup=False)
+    if done.skipped:  # by somebody else, while this waited for an answer
+        OUTPUT.print(done.skipped, markup=False, soft_wrap=True)
+        return
+    OUTPUT.print(done.result["ended"], f"the lock of {held.lock.namespace} is free", sep="\n", markup=False,
+                 soft_wrap=True)  # fmt: skip

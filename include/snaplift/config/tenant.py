@@ -24,6 +24,7 @@ from snaplift.config.fields import (
 )
 from snaplift.config.platform import Strict
 from snaplift.config.previews import DataClass, InvalidPreview, Previews
+from snaplift.config.retention import Retention
 from snaplift.config.service import (
     Container,
     DatabaseVariables,
@@ -182,19 +183,6 @@ Smoke = Annotated[
         custom_error_message="expected fields with either sql, path or command",
     ),
 ]
-
-
-class Retention(Strict):
-    """What is kept, and for how long."""
-
-    keep_previous: Duration = timedelta(0)
-    """How long the previous database stands after an activation, for an instant rollback."""
-    final_snapshot: bool = True
-    """Whether a database that goes is snapshot first."""
-    snapshots: Annotated[int, Field(ge=1, le=30)] = 3
-    """Releases' snapshots that are kept beside those in use."""
-    log_days: Literal[1, 3, 5, 7, 14, 30, 60, 90, 180, 365] = 30
-    """How long the application's logs are kept."""
 
 
 class Approval(Strict):

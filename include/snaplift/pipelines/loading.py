@@ -23,6 +23,7 @@ from snaplift.pipelines.offboard import offboard_dag
 from snaplift.pipelines.preview import preview_dag, preview_remove_dag
 from snaplift.pipelines.promote import promote_dag
 from snaplift.pipelines.provision import platform_dag, provision_dag
+from snaplift.pipelines.reap import reap_dag
 from snaplift.pipelines.recover import recover_dag
 
 log = logging.getLogger(__name__)
@@ -99,5 +100,6 @@ def fleet_dags(file: str) -> dict[str, DAG]:
         platforms = load_platforms(root)
     except InvalidConfiguration:
         platforms = None
-    dags = (platform_dag(platforms, str(root)), *(make(str(root)) for make in (recover_dag, expire_dag, offboard_dag)))
+    dags = [make(platforms, str(root)) for make in (platform_dag, reap_dag)]
+    dags += [make(str(root)) for make in (recover_dag, expire_dag, offboard_dag)]
     return {dag.dag_id: dag for dag in dags}

@@ -25,3 +25,7 @@ class Dismantling(Frozen):
     @property
     def name(self) -> naming.Namespace:
         return naming.Namespace.parse(self.namespace)
+
+    @property
+    def doing(self) -> str:
+        return "is being removed"

@@ -8,8 +8,10 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from snaplift import naming
 from snaplift.promotion.dismantling import Dismantling
-from snaplift.promotion.plan import Before, Plan
+from snaplift.promotion.plan import Before, Frozen, Plan
+from snaplift.promotion.run import Run
 
 LEASE: Final = timedelta(hours=8)
 """Renewed at each step's start. Longer than the longest wait of a step with what comes on top of it (its deadline in
@@ -21,6 +23,8 @@ class Phase(StrEnum):
 
     PROMOTING = "promoting"
     ABORTING = "aborting"
+    REAPING = "reaping"
+    """Held for moments, by a reap: nothing is undone when its holder dies."""
     FREE = "free"
 
 
@@ -36,14 +40,55 @@ class UnreadableLock(RuntimeError):
     """A lock's item is not as this version writes it: who holds it cannot be told, so it counts as held."""
 
 
+class Errand(Frozen):
+    """A look at one thing under the lock, for moments: nothing is left to be undone."""
+
+    run: Run
+    namespace: str
+    what: str
+    """For a person to read."""
+    thing: str
+    """What tells the thing from every other: those of one run come one after the other."""
+
+    @property
+    def name(self) -> naming.Namespace:
+        return naming.Namespace.parse(self.namespace)
+
+    @property
+    def doing(self) -> str:
+        return f"is held to {self.what}"
+
+
+Work = Plan | Dismantling | Errand
+"""What a lock is held for; each says its ``run``, and the ``name`` of what is locked."""
+
+
 class Record(BaseModel):
     """What is written with the lock, once."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
-    work: Plan | Dismantling = Field(alias="plan")
-    """What the holder does: a promotion, or the removal of the namespace."""
+    work: Work = Field(alias="plan")
     acquired_at: datetime
+
+    @property
+    def run(self) -> Run:
+        return self.work.run
+
+    @property
+    def name(self) -> str:
+        """What is locked."""
+        return str(self.work.name)
+
+    @property
+    def token(self) -> str:
+        """What the lock is held by."""
+        return f"{self.run.token}|{self.work.thing}" if isinstance(self.work, Errand) else self.run.token
+
+    @property
+    def phase(self) -> Phase:
+        """The phase that the lock is taken in."""
+        return Phase.REAPING if isinstance(self.work, Errand) else Phase.PROMOTING
 
     @property
     def plan(self) -> Plan:
@@ -51,9 +96,9 @@ class Record(BaseModel):
 
         :raises LockLost: the holder promotes nothing.
         """
-        if isinstance(self.work, Dismantling):
-            raise LockLost(f"{self.work.namespace} is being removed by run {self.work.run}: nothing is promoted")
-        return self.work
+        if isinstance(self.work, Plan):
+            return self.work
+        raise LockLost(f"{self.name} {self.work.doing} by run {self.run}: nothing is promoted")
 
 
 class Lock(BaseModel):
@@ -87,7 +132,7 @@ class Lock(BaseModel):
 
     def __str__(self) -> str:
         return (
-            f"{self.namespace} is locked by run {self.record.work.run} since "
+            f"{self.namespace} is locked by run {self.record.run} since "
             f"{self.record.acquired_at:%Y-%m-%d %H:%M} UTC ({self.phase})"
         )
 

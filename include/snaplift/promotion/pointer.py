@@ -59,6 +59,17 @@ class Revision(BaseModel):
     """The hash of the run that made it."""
 
     @property
+    def restored_from(self) -> frozenset[str]:
+        """What a rollback needs of it when its database stands no longer: snapshots' names, its task definition."""
+        names = (self.snapshot, self.final.name if self.final else None, self.task_definition)
+        return frozenset(filter(None, names))
+
+    @property
+    def used(self) -> frozenset[str]:
+        """Its database's name, and the ARN of its credentials; empty: it stands no longer."""
+        return frozenset((self.database.name, self.database.secret)) if self.database else frozenset()
+
+    @property
     def made_by(self) -> str:
         """The hash of the run that made its database."""
         return (self.database.run if self.database else None) or self.run

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from snaplift.config.tenant import Tenant
 from snaplift.promotion.plan import Frozen, Plan
 
 
@@ -41,3 +42,18 @@ def _snapshots(plan: Plan) -> int:
     """Count those that the promotion takes: the release's, and the final one of the database that goes."""
     release, final = plan.mode == "new", bool(plan.retires and plan.effective.retention.final_snapshot)
     return release + final
+
+
+def most_snapshots(tenant: Tenant) -> int:
+    """Count the manual snapshots that a tenant has at most, just before a daily reap.
+
+    In use are, of every environment but the first, the release that is active and the one that a rollback goes back to,
+    which may all differ; of the latter also its database's final snapshot, once that is gone. What a night's promotions
+    put out of use is marked by the next reap and goes with the one after it.
+    """
+    promoted = [each for each in tenant.environments.values() if each.promoted_from is not None]
+    first = tenant.environments[tenant.first].retention or tenant.retention
+    final = [kept for each in promoted if (kept := each.retention or tenant.retention).final_snapshot]
+    nights = len(tenant.nightly.environments) if tenant.nightly else 0
+    releases = first.snapshots + 2 * len(promoted) + min(nights, 1)
+    return releases + sum(kept.final_snapshots + 1 for kept in final) + 2 * min(nights, len(final))

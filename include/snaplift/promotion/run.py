@@ -22,6 +22,11 @@ class Run(BaseModel):
         return f"{self.installation}|{self.dag_id}|{self.run_id}"
 
     @property
+    def tenant(self) -> str | None:
+        """Whose DAG it is of; none: no tenant's."""
+        return naming.tenant_of_dag(self.dag_id)
+
+    @property
     def hash(self) -> str:
         """Eight hexadecimal digits, for names and tags."""
         return naming.run_hash(self.dag_id, self.run_id)

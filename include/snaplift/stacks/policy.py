@@ -1,4 +1,4 @@
-"""The orchestrator's own IAM policy: the least with which Airflow's role can do what snaplift does in an account.
+"""The orchestrator's own IAM policies: the least with which Airflow's role can do what snaplift does in an account.
 
 What makes resources is CloudFormation, with the platform's stack role; the orchestrator may pass that role and make
 stacks of our names with our tag. Beside that it may do what promotions do through the services' own APIs: snapshots,
@@ -25,8 +25,8 @@ def accounts(platforms: Platforms) -> tuple[str, ...]:
     return tuple(sorted({platform.account for platform in platforms.platforms.values()}))
 
 
-def orchestrator_policy(platforms: Platforms, account: str) -> Policy:
-    """Write the policy for the orchestrator's role in an account.
+def orchestrator_policies(platforms: Platforms, account: str) -> dict[str, Policy]:
+    """Write the policies for the orchestrator's role in an account: it needs both, one would be too long (IAM: quotas).
 
     :raises LookupError: no platform is in this account.
     """
@@ -36,16 +36,18 @@ def orchestrator_policy(platforms: Platforms, account: str) -> Policy:
     ours = tagged_ours(platforms.installation)
     making = tagging_ours(platforms.installation)
     places = _Places(here)
-    return document(
-        *_listings(),
-        *_stacks(places, ours, making),
-        *_passed_roles(places),
-        *_databases(places, ours, making),
-        *_deployments(places, ours, making),
-        *_secrets(places),
-        *_pointers_and_locks(places, ours),
-        *_the_rest(places, ours),
-    )
+    return {
+        "data": document(
+            *_listings(),
+            *_stacks(places, ours, making),
+            *_passed_roles(places),
+            *_databases(places, ours, making),
+            *_secrets(places),
+        ),
+        "deployments": document(
+            *_deployments(places, ours, making), *_pointers_and_locks(places, ours), *_the_rest(places, ours)
+        ),
+    }
 
 
 class _Places:
@@ -101,7 +103,8 @@ def _listings() -> list[Statement]:
             "Listings",
             [
                 "cloudformation:DescribeAccountLimits",
-                "cloudformation:ListStacks",
+                # Of one stack it has a resource level; the survey asks for all, and this covers both.
+                "cloudformation:DescribeStacks",
                 "ec2:DescribeSecurityGroupRules",
                 "ec2:DescribeSecurityGroups",
                 "ec2:DescribeSubnets",
@@ -115,6 +118,7 @@ def _listings() -> list[Statement]:
                 "rds:DescribeAccountAttributes",
                 "rds:DescribeDBInstances",
                 "rds:DescribeDBSnapshots",
+                "secretsmanager:ListSecrets",
                 "tag:GetResources",
             ],
             "*",
@@ -128,14 +132,7 @@ def _stacks(places: _Places, ours: dict[str, str], making: dict[str, str]) -> li
     return [
         allow(
             "SeeStacks",
-            [
-                "cloudformation:DescribeChangeSet",
-                "cloudformation:DescribeStackEvents",
-                "cloudformation:DescribeStackResources",
-                "cloudformation:DescribeStacks",
-                "cloudformation:GetStackPolicy",
-                "cloudformation:GetTemplate",
-            ],
+            ["cloudformation:DescribeChangeSet", "cloudformation:DescribeStackEvents", "cloudformation:GetTemplate"],
             [*stacks, *places.each("cloudformation", "stack/{platform}/*")],
         ),
         allow(
@@ -187,7 +184,6 @@ def _databases(places: _Places, ours: dict[str, str], making: dict[str, str]) ->
     databases = places("rds", *(f"db:{name}" for name in naming.ANY_DATABASE))
     snapshots = places("rds", *(f"snapshot:{name}" for name in naming.ANY_SNAPSHOT))
     return [
-        allow("SnapshotOurDatabases", ["rds:CreateDBSnapshot"], databases, StringEquals=ours),
         # A final snapshot takes its tags from the database, and its request says none.
         allow(
             "NameAndTagSnapshots",
@@ -196,9 +192,15 @@ def _databases(places: _Places, ours: dict[str, str], making: dict[str, str]) ->
             StringEqualsIfExists=making,
         ),
         allow(
-            "ProtectAndDeleteOurDatabases",
-            ["rds:DeleteDBInstance", "rds:ModifyDBInstance"],
-            databases,
+            "KeepAndDeleteOurDatabases",
+            [
+                "rds:AddTagsToResource",  # how far a candidate has come is written on it
+                "rds:CreateDBSnapshot",
+                "rds:DeleteDBInstance",
+                "rds:DeleteDBSnapshot",
+                "rds:ModifyDBInstance",
+            ],
+            [*databases, *snapshots],
             StringEquals=ours,
         ),
         allow("ReadTags", ["rds:ListTagsForResource"], [*databases, *snapshots]),
@@ -210,19 +212,19 @@ def _deployments(places: _Places, ours: dict[str, str], making: dict[str, str]) 
     revisions = places("ecs", f"task-definition/{naming.ANY_NAMESPACE}:*")
     tasks = places.each("ecs", "task/{cluster}/*")
     services = places.each("ecs", f"service/{{cluster}}/{naming.ANY_NAMESPACE}")
-    rollouts = [
-        *places.each("ecs", f"service-deployment/{{cluster}}/{naming.ANY_NAMESPACE}/*"),
-        *places.each("ecs", f"service-revision/{{cluster}}/{naming.ANY_NAMESPACE}/*"),
-    ]
+    # A service's deployments, and its revisions as they are deployed.
+    rollouts = places.each("ecs", f"service-*/{{cluster}}/{naming.ANY_NAMESPACE}/*")
     return [
         # Has no resource level; the tag says whose it will be.
         allow("RegisterOurRevisions", ["ecs:RegisterTaskDefinition"], "*", StringEquals=making),
+        # Has neither a resource level nor a tag to ask for: only the reap's own look keeps it to ours.
+        allow("ReapRevisions", ["ecs:DeregisterTaskDefinition"], "*"),
         # A task may take its tags from its revision, and then no request says them.
         allow("TagWhatIsMade", ["ecs:TagResource"], [*revisions, *tasks], StringEqualsIfExists=making),
         allow("RunOurRevisions", ["ecs:RunTask"], revisions, ArnEquals=clusters),
         allow("SeeAndStopTasks", ["ecs:DescribeTasks", "ecs:StopTask"], tasks, ArnEquals=clusters),
-        # Lists by cluster; its resource is a container instance, which Fargate has none of.
-        allow("ListTasks", ["ecs:ListTasks"], "*", ArnEquals=clusters),
+        # List by cluster: their resource is a container instance, which Fargate has none of, or nothing.
+        allow("ListTasks", ["ecs:ListServices", "ecs:ListTasks"], "*", ArnEquals=clusters),
         allow("SeeServices", ["ecs:DescribeServices", "ecs:ListServiceDeployments"], services),
         allow("DeployOurServices", ["ecs:UpdateService"], services, StringEquals=ours),
         allow(
@@ -278,7 +280,8 @@ def _pointers_and_locks(places: _Places, ours: dict[str, str]) -> list[Statement
                 "ssm:ListTagsForResource",
                 "ssm:PutParameter",
             ],
-            places("ssm", f"parameter{naming.ANY_PARAMETER}"),
+            # A listing by path is asked of the path itself.
+            places("ssm", f"parameter{naming.PARAMETERS}", f"parameter{naming.ANY_PARAMETER}"),
         ),
         # The last thing of a namespace that is taken away.
         allow(
@@ -310,8 +313,17 @@ def _the_rest(places: _Places, ours: dict[str, str]) -> list[Statement]:
         ),
         allow(
             "ReadOurLogs",
-            ["logs:DescribeLogStreams", "logs:FilterLogEvents", "logs:GetLogEvents"],
+            ["logs:DescribeLogStreams", "logs:FilterLogEvents", "logs:GetLogEvents", "logs:ListTagsForResource"],
             places("logs", f"log-group:{naming.ANY_LOG_GROUP}"),
+        ),
+        allow(
+            "ReapOurs",
+            ["logs:DeleteLogGroup", "secretsmanager:DeleteSecret"],
+            [
+                *places("logs", f"log-group:{naming.ANY_LOG_GROUP}"),
+                *places("secretsmanager", f"secret:{naming.ANY_SECRET}"),
+            ],
+            StringEquals=ours,
         ),
         # A tenant's repositories have the tenant's own names, perhaps in another account and region.
         allow(

@@ -15,7 +15,7 @@ from snaplift.stacks.database import database_stack
 from snaplift.stacks.namespace import namespace_stack
 from snaplift.stacks.outputs import NamespaceOutputs, PlatformOutputs
 from snaplift.stacks.platform import KEY_PARAMETER, platform_stack
-from snaplift.stacks.policy import accounts, orchestrator_policy
+from snaplift.stacks.policy import accounts, orchestrator_policies
 from snaplift.stacks.service import service_stack
 from snaplift.stacks.stack import Stack
 
@@ -25,7 +25,7 @@ EXAMPLE_RUN: Final = "00000000"
 
 
 def render(platforms: Platforms, tenants: Iterable[Tenant]) -> dict[str, str]:
-    """Write every stack and the orchestrator's policy, by file name.
+    """Write every stack and the orchestrator's policies, by file name.
 
     A database is rendered as its environment has it: from nothing where data is authored, from a snapshot elsewhere.
 
@@ -37,8 +37,9 @@ def render(platforms: Platforms, tenants: Iterable[Tenant]) -> dict[str, str]:
             found |= _namespace(platforms, tenant, environment)
     here = accounts(platforms)
     for account in here:
-        name = "orchestrator-policy.json" if len(here) == 1 else f"orchestrator-policy-{account}.json"
-        found[name] = json.dumps(orchestrator_policy(platforms, account), indent=2) + "\n"
+        of = "" if len(here) == 1 else f"-{account}"
+        for part, policy in orchestrator_policies(platforms, account).items():
+            found[f"orchestrator-{part}{of}.json"] = json.dumps(policy, indent=2) + "\n"
     return found
 
 

@@ -157,7 +157,7 @@ def test_s15_only_the_errors_that_say_so_mean_an_absence() -> None:
 def test_a_refused_call_is_told_with_what_permission_it_needs_and_where_to_look(code: str) -> None:
     said = explain(client_error(code, "User: x is not authorized to perform: rds:CreateDBSnapshot"))
     assert "not authorized to perform: rds:CreateDBSnapshot. The credentials of this place lack a permission" in said
-    assert "orchestrator-policy.json" in said
+    assert "orchestrator-*.json of 'snaplift render'" in said
 
 
 @pytest.mark.parametrize(

@@ -136,7 +136,7 @@ def test_the_airflow_is_written_when_the_lock_is_taken(hook: Hook) -> None:
     locks, script = hook
     values: dict[str, Any] = {
         ":token": {"S": RUN.token},
-        ":promoting": {"S": "promoting"},
+        ":phase": {"S": "promoting"},
         ":record": {"S": HELD.record.model_dump_json(by_alias=True)},
         ":until": {"N": str(int((NOW + LEASE).timestamp()))},
         ":airflow": {"S": "a1"},

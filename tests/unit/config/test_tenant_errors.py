@@ -49,6 +49,11 @@ ONE_FIELD = {
         "count: 0",
         ["29: service.count: 0 is not allowed: expected at least 1"],
     ),
+    "less than the least that is kept": (
+        "tags: [wordpress]",
+        "retention: {snapshots_min: 9}",
+        ["3: retention.snapshots_min: is more than snapshots, 5"],
+    ),
     "a number that is too large": (
         "port: 8080",
         "port: 80800",

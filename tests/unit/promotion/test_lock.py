@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from snaplift.promotion.lock import Phase, PlanOutdated, Record, check_unchanged
+from snaplift.promotion.dismantling import Dismantling
+from snaplift.promotion.lock import Errand, LockLost, Phase, PlanOutdated, Record, check_unchanged
+from snaplift.promotion.run import Run
 from tests.unit.promotion.examples import NOW, OLD, RUN, before, lock, revision, task_definition
 
 ACTIVE = revision(OLD)
@@ -70,3 +72,46 @@ def test_its_holders_last_sign_of_life_is_when_the_lease_was_extended() -> None:
 def test_the_record_is_the_same_after_it_was_written_and_read() -> None:
     record = lock().record
     assert Record.model_validate_json(record.model_dump_json(by_alias=True)) == record
+
+
+# -- what is no promotion ------------------------------------------------------------------------------------------
+
+REAP = Run(installation="acme", dag_id="fleet.reap", run_id="r1")
+ERRAND = Errand(run=REAP, namespace="xy-0146-qa", what="reap instance x", thing="db-X")
+DISMANTLING = Dismantling(
+    run=REAP.model_copy(update={"dag_id": "xy-0146.preview_remove"}),
+    namespace="xy-0146-qa",
+    place=lock().record.plan.place,
+    cluster="c",
+    final_snapshots=False,
+)
+OTHERS = {
+    ERRAND: "xy-0146-qa is held to reap instance x by run fleet.reap r1: nothing is promoted",
+    DISMANTLING: "xy-0146-qa is being removed by run xy-0146.preview_remove r1: nothing is promoted",
+}
+
+
+@pytest.mark.parametrize("work", OTHERS, ids=lambda work: type(work).__name__)
+def test_what_is_no_promotion_is_read_as_it_was_written_and_has_no_plan(work: Errand | Dismantling) -> None:
+    record = Record(work=work, acquired_at=NOW)
+    assert Record.model_validate_json(record.model_dump_json(by_alias=True)) == record
+    assert (record.run, record.name) == (work.run, "xy-0146-qa")
+    with pytest.raises(LockLost) as lost:
+        _ = record.plan
+    assert str(lost.value) == OTHERS[work]
+
+
+def test_a_lock_that_is_held_for_moments_says_so_and_each_thing_of_a_run_has_its_own() -> None:
+    record = Record(work=ERRAND, acquired_at=NOW)
+    held = lock(record.phase, token=record.token, record=record)
+    assert str(held) == "xy-0146-qa is locked by run fleet.reap r1 since 2026-11-23 02:00 UTC (reaping)"
+    other = Record(work=ERRAND.model_copy(update={"thing": "db-Y"}), acquired_at=NOW)
+    assert held.held_by(record.token)
+    assert not held.held_by(other.token)
+
+
+def test_a_run_says_whose_dag_it_is_of() -> None:
+    assert RUN.tenant == "xy-0146"
+    assert {REAP.model_copy(update={"dag_id": each}).tenant for each in ("fleet.reap", "platform.change", "x")} == {
+        None
+    }

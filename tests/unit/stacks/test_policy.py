@@ -1,4 +1,4 @@
-"""The orchestrator's own policy."""
+"""The orchestrator's own policies."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import pytest
 
 from snaplift import naming
 from snaplift.config.platform import Platforms
-from snaplift.stacks.policy import accounts, orchestrator_policy
+from snaplift.stacks.policy import accounts, orchestrator_policies
 from tests.unit.stacks.examples import ACCOUNT, KEY, PLATFORMS
 from tests.unit.stacks.reading import allows, listed, matches
 
-POLICY = orchestrator_policy(PLATFORMS, ACCOUNT)
-STATEMENTS: list[dict[str, Any]] = POLICY["Statement"]
+POLICIES = orchestrator_policies(PLATFORMS, ACCOUNT)
+STATEMENTS: list[dict[str, Any]] = [each for policy in POLICIES.values() for each in policy["Statement"]]
 HERE = f"eu-central-1:{ACCOUNT}"
 QA = naming.Namespace.parse("xy-0146-qa")
 RELEASE = naming.Release("20261123t020000z")
@@ -39,11 +39,17 @@ def named(sid: str) -> dict[str, Any]:
         ("rds:CreateDBSnapshot", f"arn:aws:rds:{HERE}:db:{QA.database(None)}"),
         ("rds:CreateDBSnapshot", f"arn:aws:rds:{HERE}:snapshot:{QA.snapshot(RELEASE)}"),
         ("rds:CreateDBSnapshot", f"arn:aws:rds:{HERE}:snapshot:{QA.final_snapshot(RELEASE, '0a1b2c3d')}"),
+        ("rds:AddTagsToResource", f"arn:aws:rds:{HERE}:db:{QA.database(RELEASE)}"),
         ("rds:DeleteDBInstance", f"arn:aws:rds:{HERE}:db:{QA.database(RELEASE)}"),
         ("rds:ModifyDBInstance", f"arn:aws:rds:{HERE}:db:{QA.database(RELEASE)}"),
         ("ecs:RunTask", f"arn:aws:ecs:{HERE}:task-definition/{QA.family}:37"),
         ("ecs:UpdateService", f"arn:aws:ecs:{HERE}:service/platform-new/{QA.service}"),
         ("ecs:StopServiceDeployment", f"arn:aws:ecs:{HERE}:service-deployment/shared/{QA.service}/abc"),
+        ("rds:DeleteDBSnapshot", f"arn:aws:rds:{HERE}:snapshot:{QA.snapshot(RELEASE)}"),
+        ("rds:DeleteDBSnapshot", f"arn:aws:rds:{HERE}:snapshot:{QA.final_snapshot(RELEASE, '0a1b2c3d')}"),
+        ("ecs:DeregisterTaskDefinition", "*"),
+        ("secretsmanager:DeleteSecret", f"{SECRET}{QA.application_secret(RELEASE, '0a1b2c3d')}/uuid-AbCdEf"),
+        ("logs:DeleteLogGroup", f"arn:aws:logs:{HERE}:log-group:{QA.log_group}"),
         ("secretsmanager:GetSecretValue", f"{SECRET}{QA.application_secret(RELEASE, '0a1b2c3d')}/uuid-AbCdEf"),
         ("secretsmanager:GetSecretValue", f"{SECRET}{QA.application_secret(None, '0a1b2c3d')}/uuid-AbCdEf"),
         ("secretsmanager:GetSecretValue", f"{SECRET}rds!db-11111111-2222-AbCdEf"),
@@ -51,6 +57,12 @@ def named(sid: str) -> dict[str, Any]:
         ("iam:GetRole", f"arn:aws:iam::{ACCOUNT}:role{QA.role_path}{QA.role('task')}"),
         ("logs:DescribeLogGroups", f"arn:aws:logs:{HERE}:log-group:*"),
         ("rds:DescribeAccountAttributes", "*"),
+        ("cloudformation:DescribeStacks", "*"),
+        ("secretsmanager:ListSecrets", "*"),
+        ("ecs:ListServices", "*"),
+        ("ssm:GetParametersByPath", f"arn:aws:ssm:{HERE}:parameter{naming.PARAMETERS}"),
+        ("ssm:ListTagsForResource", f"arn:aws:ssm:{HERE}:parameter{QA.pointer}"),
+        ("logs:ListTagsForResource", f"arn:aws:logs:{HERE}:log-group:{QA.log_group}"),
         ("cloudformation:DescribeAccountLimits", "*"),
         ("ssm:PutParameter", f"arn:aws:ssm:{HERE}:parameter{QA.pointer}"),
         ("ssm:DeleteParameter", f"arn:aws:ssm:{HERE}:parameter{QA.pointer}"),
@@ -88,6 +100,9 @@ def test_a_promotion_is_allowed_what_it_does(action: str, resource: str) -> None
         ("secretsmanager:GetSecretValue", f"{SECRET}{QA.environment_secrets}uuid/AUTH_KEY-AbCdEf"),
         ("secretsmanager:GetSecretValue", f"{SECRET}crm-AbCdEf"),
         ("secretsmanager:DescribeSecret", f"{SECRET}crm-AbCdEf"),
+        ("secretsmanager:DeleteSecret", f"{SECRET}crm-AbCdEf"),
+        ("secretsmanager:DeleteSecret", f"{SECRET}rds!db-11111111-2222-AbCdEf"),
+        ("logs:DeleteLogGroup", f"arn:aws:logs:{HERE}:log-group:/crm"),
         ("iam:GetRole", f"arn:aws:iam::{ACCOUNT}:role/admin"),
         ("secretsmanager:PutSecretValue", f"{SECRET}{QA.application_secret(RELEASE, '0a1b2c3d')}/uuid-AbCdEf"),
         ("ssm:PutParameter", f"arn:aws:ssm:{HERE}:parameter/crm/x"),
@@ -104,10 +119,11 @@ def test_what_no_promotion_does_is_not_allowed(action: str, resource: str) -> No
     assert not allows(STATEMENTS, action, resource)
 
 
-def test_s04_no_revision_can_be_deregistered_and_no_snapshot_deleted() -> None:
-    """A revision that is deregistered cannot be gone back to; a snapshot is what a rollback restores."""
-    assert not allows(STATEMENTS, "ecs:DeregisterTaskDefinition", "*")
-    assert not allows(STATEMENTS, "rds:DeleteDBSnapshot", f"arn:aws:rds:{HERE}:snapshot:{QA.snapshot(RELEASE)}")
+def test_s04_a_snapshot_that_is_not_tagged_ours_cannot_be_deleted_and_no_revision_for_good() -> None:
+    """A snapshot is what a rollback restores; a revision that is deregistered can still be read."""
+    [deleting] = [each for each in STATEMENTS if "rds:DeleteDBSnapshot" in listed(each["Action"])]
+    assert deleting["Condition"] == {"StringEquals": {"aws:ResourceTag/snaplift:installation": "acme"}}
+    assert not allows(STATEMENTS, "ecs:DeleteTaskDefinitions", "*")
 
 
 def test_only_a_pointer_of_this_installation_can_be_removed() -> None:
@@ -123,7 +139,7 @@ def test_nothing_is_allowed_wholesale() -> None:
 
 def test_everything_is_the_resource_only_of_what_has_none_or_lists() -> None:
     everything = {statement["Sid"] for statement in STATEMENTS if "*" in listed(statement["Resource"])}
-    assert everything == {"Listings", "RegisterOurRevisions", "ListTasks"}
+    assert everything == {"Listings", "RegisterOurRevisions", "ReapRevisions", "ListTasks"}
     assert all(action.split(":")[1].startswith(("Describe", "List", "Get")) for action in named("Listings")["Action"])
 
 
@@ -133,8 +149,8 @@ def test_changing_what_has_tags_asks_for_our_tag() -> None:
         "ChangeOurStacksWithTheStackRole",
         "DeployOurServices",
         "OpenOurDatabasesToTheirService",
-        "ProtectAndDeleteOurDatabases",
-        "SnapshotOurDatabases",
+        "KeepAndDeleteOurDatabases",
+        "ReapOurs",
     ):
         assert named(sid)["Condition"]["StringEquals"] == ours
 
@@ -168,20 +184,21 @@ def test_each_account_has_its_own_platforms_only() -> None:
         installation="acme", platforms={**PLATFORMS.platforms, "platform-other": other}, defaults={}
     )
     assert accounts(both) == (ACCOUNT, "210987654321")
-    there = json.dumps(orchestrator_policy(both, "210987654321"))
+    there = json.dumps(orchestrator_policies(both, "210987654321"))
     assert ACCOUNT not in there
     assert "arn:aws-cn:rds:cn-north-1:210987654321:" in there
-    assert "platform-other" not in json.dumps(orchestrator_policy(both, ACCOUNT))
+    assert "platform-other" not in json.dumps(orchestrator_policies(both, ACCOUNT))
 
 
 def test_an_account_without_platforms_is_refused() -> None:
     with pytest.raises(LookupError, match=ACCOUNT):
-        orchestrator_policy(PLATFORMS, "000000000001")
+        orchestrator_policies(PLATFORMS, "000000000001")
 
 
-def test_fits_a_role() -> None:
-    """10,240 characters for a role's inline policies, white space not counted."""
-    assert len(json.dumps(POLICY, separators=(",", ":"))) < 10_240
+@pytest.mark.parametrize("part", POLICIES)
+def test_each_is_a_managed_policy(part: str) -> None:
+    """6,144 characters, white space not counted."""
+    assert len(json.dumps(POLICIES[part], separators=(",", ":"))) < 6_144
 
 
 def test_sids_are_unique_letters_and_digits() -> None:

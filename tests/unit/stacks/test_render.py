@@ -6,7 +6,7 @@ import json
 
 from cfn_flip import to_json  # type: ignore[import-untyped]  # it has no types
 
-from snaplift.stacks.policy import orchestrator_policy
+from snaplift.stacks.policy import orchestrator_policies
 from snaplift.stacks.render import render
 from tests.unit.stacks.examples import ACCOUNT, PLATFORMS, STACKS, TENANT, tenant
 
@@ -18,7 +18,8 @@ def test_each_stack_has_a_file() -> None:
     assert set(FILES) == {
         *(f"{platform}.yaml" for platform in PLATFORMS.platforms),
         *(f"{namespace}{kind}.yaml" for namespace in namespaces for kind in ("", "-db", "-service")),
-        "orchestrator-policy.json",
+        "orchestrator-data.json",
+        "orchestrator-deployments.json",
     }
 
 
@@ -52,9 +53,11 @@ def test_values_of_other_stacks_are_placeholders_and_only_in_the_header() -> Non
     assert "#   KeyArn: <KeyArn of platform-new>" in FILES["platform-plain.yaml"].splitlines()
 
 
-def test_the_policy_is_there_for_every_account() -> None:
-    assert json.loads(FILES["orchestrator-policy.json"]) == orchestrator_policy(PLATFORMS, ACCOUNT)
+def test_the_policies_are_there_for_every_account() -> None:
+    for part, policy in orchestrator_policies(PLATFORMS, ACCOUNT).items():
+        assert json.loads(FILES[f"orchestrator-{part}.json"]) == policy
     other = PLATFORMS.platforms["platform-existing"].model_copy(update={"account": "210987654321"})
     two = PLATFORMS.model_copy(update={"platforms": {**PLATFORMS.platforms, "platform-existing": other}})
     found = {name for name in render(two, []) if name.startswith("orchestrator")}
-    assert found == {f"orchestrator-policy-{account}.json" for account in (ACCOUNT, "210987654321")}
+    parts = ("data", "deployments")
+    assert found == {f"orchestrator-{part}-{account}.json" for part in parts for account in (ACCOUNT, "210987654321")}

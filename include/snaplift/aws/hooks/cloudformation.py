@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from airflow.providers.amazon.aws.hooks.cloud_formation import CloudFormationHook
 from botocore.exceptions import ClientError
@@ -18,6 +19,7 @@ from snaplift.stacks.stack import Stack
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_cloudformation.type_defs import StackTypeDef
 
 GONE = "DELETE_COMPLETE"
 CREATED = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")
@@ -54,6 +56,8 @@ class FoundStack:
     reason: str
     tags: dict[str, str]
     outputs: dict[str, str] = field(default_factory=dict)
+    created_at: datetime | None = None
+    protected: bool = False
 
     @property
     def run(self) -> str | None:
@@ -66,6 +70,19 @@ class FoundStack:
     @property
     def busy(self) -> bool:
         return self.status.endswith("_IN_PROGRESS")
+
+
+def _stack(found: StackTypeDef) -> FoundStack:
+    return FoundStack(
+        id=found["StackId"],
+        name=found["StackName"],
+        status=found["StackStatus"],
+        reason=found.get("StackStatusReason", ""),
+        tags=from_tag_list(found.get("Tags")),
+        outputs={output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])},
+        created_at=found.get("CreationTime"),
+        protected=found.get("EnableTerminationProtection", False),
+    )
 
 
 class StackHook(PlaceMixin, CloudFormationHook):
@@ -91,14 +108,12 @@ class StackHook(PlaceMixin, CloudFormationHook):
             if code(error) == "ValidationError" and "does not exist" in message(error):
                 return None
             raise
-        return FoundStack(
-            id=found["StackId"],
-            name=found["StackName"],
-            status=found["StackStatus"],
-            reason=found.get("StackStatusReason", ""),
-            tags=from_tag_list(found.get("Tags")),
-            outputs={output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])},
-        )
+        return _stack(found)
+
+    def all(self) -> Iterator[FoundStack]:
+        """List every stack of the account and region that was not deleted, to the last page."""
+        for page in self.client.get_paginator("describe_stacks").paginate():
+            yield from (_stack(found) for found in page["Stacks"] if found["StackStatus"] != GONE)
 
     def ensure(self, stack: Stack, *, token: str, timeout: timedelta) -> FoundStack | Wait:
         """Make a stack, or adopt the one of that name if it carries all our tags (this run's among them).
@@ -191,18 +206,6 @@ class StackHook(PlaceMixin, CloudFormationHook):
                     first = f"{event.get('LogicalResourceId')}: {event.get('ResourceStatusReason', '')}"
         return first
 
-    def names(self) -> list[str]:
-        """Name every stack of the account and region that was not deleted, to the last page."""
-        return sorted(
-            summary["StackName"]
-            for page in self.client.get_paginator("list_stacks").paginate(StackStatusFilter=self._standing())
-            for summary in page["StackSummaries"]
-        )
-
-    def _standing(self) -> Any:
-        statuses: Any = self.client.meta.service_model.shape_for("StackStatus")
-        return [status for status in statuses.enum if status != GONE]
-
     def usage(self) -> Usage | None:
         """What is used of the account's quota of stacks in this region. None: AWS does not tell."""
         pages = self.client.get_paginator("describe_account_limits").paginate()
@@ -210,4 +213,4 @@ class StackHook(PlaceMixin, CloudFormationHook):
         limit = limits.get("StackLimit")
         if limit is None:
             return None
-        return Usage(used=len(self.names()), limit=limit)
+        return Usage(used=sum(1 for _ in self.all()), limit=limit)

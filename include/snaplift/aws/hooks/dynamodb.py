@@ -91,24 +91,23 @@ class LockHook(PlaceMixin, AwsGenericHook["DynamoDBClient"]):
         )
 
     def acquire(self, table: str, record: Record, airflow: str = "") -> Lock:
-        """Take the lock of the record's plan's namespace; if the same run holds it, its lock is returned unchanged.
+        """Take the lock of what the record names; if its holder has it already, its lock is returned unchanged.
 
         :param airflow: the metadata database that the run is in.
         :raises LockHeld: another run holds it; the message says which.
-        :raises LockLost: this run held it and its promotion is being aborted.
+        :raises LockLost: this run held it, and what it did is being aborted.
         """
-        namespace, token = str(record.work.name), record.work.run.token
         try:
             answer = self.client.update_item(
                 TableName=table,
-                Key={"namespace": {"S": namespace}},
-                UpdateExpression="SET #token = :token, #phase = :promoting, #record = :record, lease_until = :until, "
+                Key={"namespace": {"S": record.name}},
+                UpdateExpression="SET #token = :token, #phase = :phase, #record = :record, lease_until = :until, "
                 "airflow = :airflow, fence = if_not_exists(fence, :zero) + :one REMOVE failure",
                 ConditionExpression="attribute_not_exists(#token) OR #phase = :free",
                 ExpressionAttributeNames={"#token": "token", "#phase": "phase", "#record": "record"},
                 ExpressionAttributeValues={
-                    ":token": {"S": token},
-                    ":promoting": {"S": Phase.PROMOTING},
+                    ":token": {"S": record.token},
+                    ":phase": {"S": record.phase},
                     ":free": {"S": Phase.FREE},
                     ":record": {"S": record.model_dump_json(by_alias=True)},
                     ":until": _seconds(record.acquired_at + LEASE),
@@ -121,18 +120,18 @@ class LockHook(PlaceMixin, AwsGenericHook["DynamoDBClient"]):
         except ClientError as error:
             if code(error) != "ConditionalCheckFailedException":
                 raise
-            return self._own(table, namespace, token)
+            return self._own(table, record)
         return self._lock(answer["Attributes"])
 
-    def _own(self, table: str, namespace: str, token: str) -> Lock:
-        """The lock that could not be taken, where that is because this run has it."""
-        found = self.find(table, namespace)
+    def _own(self, table: str, record: Record) -> Lock:
+        """The lock that could not be taken, where that is because its holder has it."""
+        found = self.find(table, record.name)
         if found is None or not found.held:
-            raise LockHeld(f"the lock of {namespace} is changing hands: try again")
-        if not found.held_by(token):
+            raise LockHeld(f"the lock of {record.name} is changing hands: try again")
+        if not found.held_by(record.token):
             raise LockHeld(str(found))
-        if found.phase is not Phase.PROMOTING:
-            raise LockLost(f"the promotion of {namespace} by this run is {found.phase}")
+        if found.phase is not record.phase:
+            raise LockLost(f"what this run does with {record.name} is {found.phase}")
         return found
 
     def renew(self, table: str, namespace: str, token: str, phase: Phase, now: datetime) -> Lock:

@@ -105,18 +105,7 @@ class ServiceHook(PlaceMixin, EcsHook):
 
         :raises ClientError: also where there is no such revision; ECS keeps those that were deregistered.
         """
-        found = self.client.describe_task_definition(taskDefinition=arn)["taskDefinition"]
-        containers = found["containerDefinitions"]
-        options = [container.get("logConfiguration", {}).get("options", {}) for container in containers]
-        secrets = [secret["valueFrom"] for container in containers for secret in container.get("secrets", [])]
-        return RevisionNeeds(
-            status=found["status"],
-            images=tuple(sorted({container["image"] for container in containers})),
-            # Behind a secret's own ARN, of seven parts, there may be a key of its content.
-            secrets=tuple(sorted({":".join(secret.split(":")[:7]) for secret in secrets})),
-            roles=tuple(sorted(filter(None, {found.get("executionRoleArn"), found.get("taskRoleArn")}))),
-            log_groups=tuple(sorted({each["awslogs-group"] for each in options if "awslogs-group" in each})),
-        )
+        return needs_of(self.client.describe_task_definition(taskDefinition=arn)["taskDefinition"])
 
     def _recent(self, family: str) -> list[str]:
         listed = self.client.list_task_definitions(
@@ -288,6 +277,21 @@ class ServiceHook(PlaceMixin, EcsHook):
         for arn in listed["taskArns"]:
             self.log.info("stopping %s", arn)
             self.client.stop_task(cluster=cluster, task=arn, reason="its promotion no longer needs it")
+
+
+def needs_of(found: Any) -> RevisionNeeds:
+    """What a task definition's tasks need, as ECS describes it."""
+    containers = found["containerDefinitions"]
+    options = [container.get("logConfiguration", {}).get("options", {}) for container in containers]
+    secrets = [secret["valueFrom"] for container in containers for secret in container.get("secrets", [])]
+    return RevisionNeeds(
+        status=found["status"],
+        images=tuple(sorted({container["image"] for container in containers})),
+        # Behind a secret's own ARN, of seven parts, there may be a key of its content.
+        secrets=tuple(sorted({":".join(secret.split(":")[:7]) for secret in secrets})),
+        roles=tuple(sorted(filter(None, {found.get("executionRoleArn"), found.get("taskRoleArn")}))),
+        log_groups=tuple(sorted({each["awslogs-group"] for each in options if "awslogs-group" in each})),
+    )
 
 
 def _batched(arns: Iterator[str]) -> Iterator[list[str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from airflow.providers.amazon.aws.hooks.rds import RdsHook
@@ -59,6 +59,9 @@ class FoundInstance:
     host: str = ""
     """Where it answers; empty: nowhere yet."""
     port: int = 0
+    instance_class: str = ""
+    created_at: datetime | None = None
+    """None: it is being made."""
 
     @property
     def family(self) -> str:
@@ -81,6 +84,9 @@ class FoundSnapshot:
     encrypted: bool
     key_arn: str | None
     tags: dict[str, str]
+    arn: str = ""
+    created_at: datetime | None = None
+    """None: it is being taken."""
 
     @property
     def family(self) -> str:
@@ -103,6 +109,8 @@ def _instance(found: DBInstanceTypeDef) -> FoundInstance:
         backup_window=found.get("PreferredBackupWindow"),
         host=found.get("Endpoint", {}).get("Address", ""),
         port=found.get("Endpoint", {}).get("Port", 0),
+        instance_class=found.get("DBInstanceClass", ""),
+        created_at=found.get("InstanceCreateTime"),
     )
 
 
@@ -118,6 +126,8 @@ def _snapshot(found: DBSnapshotTypeDef) -> FoundSnapshot:
         encrypted=found.get("Encrypted", False),
         key_arn=found.get("KmsKeyId"),
         tags=from_tag_list(found.get("TagList")),
+        arn=found.get("DBSnapshotArn", ""),
+        created_at=found.get("SnapshotCreateTime"),
     )
 
 
@@ -286,6 +296,12 @@ class DatabaseHook(PlaceMixin, RdsHook):
                 f"{found.identifier}'s final one, which is left alone"
             )
         return snapshot is not None
+
+    def remove_snapshot(self, found: FoundSnapshot) -> None:
+        """Delete a snapshot; RDS has no way to get it back. That it is gone is no error."""
+        self.log.info("deleting snapshot %s", found.identifier)
+        with absent_is_none("DBSnapshotNotFound", "DBSnapshotNotFoundFault"):
+            self.client.delete_db_snapshot(DBSnapshotIdentifier=found.identifier)
 
     def tag(self, instance: FoundInstance, tags: dict[str, str]) -> None:
         """Put tags on an instance."""

@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, NamedTuple
 
 from airflow.providers.amazon.aws.hooks.secrets_manager import SecretsManagerHook
 from airflow.sdk.log import mask_secret
 
+from snaplift import naming
 from snaplift.aws.errors import StepFailed, absent_is_none
-from snaplift.aws.hooks.base import PlaceMixin
+from snaplift.aws.hooks.base import PlaceMixin, from_tag_list
 from snaplift.aws.hooks.mysql import Credentials
+
+
+class FoundSecret(NamedTuple):
+    """A secret, as it was found: never what it holds."""
+
+    name: str
+    arn: str
+    created_at: datetime | None
+    tags: dict[str, str]
 
 
 class CredentialsHook(PlaceMixin, SecretsManagerHook):
@@ -30,6 +42,21 @@ class CredentialsHook(PlaceMixin, SecretsManagerHook):
             raise StepFailed(f"secret {arn} is no JSON object with username and password") from None
         mask_secret(credentials.password)
         return credentials
+
+    def all(self, prefix: str = naming.SECRETS) -> Iterator[FoundSecret]:
+        """List every secret whose name begins so, to the last page; those that are marked as deleted are not listed."""
+        client: Any = self.get_conn()
+        given = [{"Key": "name", "Values": [prefix]}]
+        for page in client.get_paginator("list_secrets").paginate(Filters=given):
+            for found in page["SecretList"]:
+                tags = from_tag_list(found.get("Tags"))
+                yield FoundSecret(found["Name"], found["ARN"], found.get("CreatedDate"), tags)
+
+    def remove(self, arn: str) -> None:
+        """Mark a secret as deleted; for a week it can be restored. That it is marked, or gone, is no error."""
+        client: Any = self.get_conn()
+        with absent_is_none("ResourceNotFoundException", "InvalidRequestException"):
+            client.delete_secret(SecretId=arn, RecoveryWindowInDays=7)
 
     def exists(self, arn: str) -> bool:
         """Say whether a secret can be read: it is there, and not marked as deleted."""

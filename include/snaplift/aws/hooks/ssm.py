@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from datetime import datetime
+from typing import TYPE_CHECKING, NamedTuple
 
 from airflow.providers.amazon.aws.hooks.ssm import SsmHook
 from botocore.exceptions import ClientError
 
+from snaplift import naming
 from snaplift.aws.errors import StepFailed, absent_is_none, code
 from snaplift.aws.hooks.base import PlaceMixin, from_tag_list, to_tag_list
 from snaplift.promotion.pointer import Pointer
 
 if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
+
+
+class FoundParameter(NamedTuple):
+    """A parameter, as it was found."""
+
+    name: str
+    arn: str
+    value: str
+    version: int
+    written_at: datetime
 
 
 class PointerMissing(StepFailed):
@@ -44,6 +57,14 @@ class PointerHook(PlaceMixin, SsmHook):
             raise
         return Pointer.parse(found["Value"], name), found["Version"]
 
+    def all(self, path: str = naming.PARAMETERS) -> Iterator[FoundParameter]:
+        """List every parameter under a path, to the last page; whose each is, :meth:`tags` says."""
+        pages = self.client.get_paginator("get_parameters_by_path").paginate(Path=path, Recursive=True)
+        for found in (each for page in pages for each in page["Parameters"]):
+            yield FoundParameter(
+                found["Name"], found["ARN"], found["Value"], found["Version"], found["LastModifiedDate"]
+            )
+
     def make(self, name: str, tags: dict[str, str]) -> bool:
         """Make a namespace's pointer, to nothing. False: it is there already."""
         try:
@@ -62,7 +83,7 @@ class PointerHook(PlaceMixin, SsmHook):
         return True
 
     def tags(self, name: str) -> dict[str, str] | None:
-        """Read a pointer's tags. None: there is no such pointer.
+        """Read a parameter's tags. None: there is no such parameter.
 
         :raises ClientError: anything but "not found".
         """

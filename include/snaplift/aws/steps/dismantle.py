@@ -19,7 +19,7 @@ from snaplift.aws.fence import Fence
 from snaplift.aws.hooks.cloudformation import FoundStack
 from snaplift.aws.hooks.rds import FoundInstance
 from snaplift.aws.hooks.ssm import PointerMissing
-from snaplift.aws.steps.promotion import REMOVAL, Done, find_lock, utc_now
+from snaplift.aws.steps.promotion import REMOVAL, Done, HeldLock, find_lock, utc_now
 from snaplift.config.platform import Platforms
 from snaplift.promotion.dismantling import Dismantling
 from snaplift.promotion.lock import Lock, LockLost, Phase, Record
@@ -93,6 +93,12 @@ def give_back(platforms: Platforms, namespace: str, run: Run) -> None:
     held = find_lock(platforms, namespace, run)
     if held is not None and isinstance(held.lock.record.work, Dismantling):
         held.locks.release(held.place.lock_table, held.lock)
+
+
+def take_over(held: HeldLock, _now: Callable[[], datetime]) -> Done:
+    """End a removal in place of its run, which is dead: there is nothing to undo."""
+    held.locks.release(held.place.lock_table, held.lock)
+    return Done({"ended": f"the removal of {held.lock.namespace} is not finished: whoever removes it again goes on"})
 
 
 @dataclass(frozen=True)
@@ -212,7 +218,7 @@ class _Task:
         return None
 
     def _stacks_of_databases(self) -> Iterator[FoundStack]:
-        for name in self.aws.stacks.names():
+        for name in [each.name for each in self.aws.stacks.all()]:
             if _database_of(name, self.name) and (stack := self._stack(name)):
                 yield stack
 

@@ -22,7 +22,6 @@ from snaplift.aws.steps.smoke import SERVING
 from snaplift.aws.steps.writes import find_candidates_writes
 from snaplift.config.platform import Platforms
 from snaplift.promotion import deployment
-from snaplift.promotion.dismantling import Dismantling
 from snaplift.promotion.lock import Lock, LockLost, Phase
 from snaplift.promotion.plan import Place, Plan
 from snaplift.promotion.run import Run
@@ -53,16 +52,16 @@ def take_over(held: HeldLock, now: Callable[[], datetime] = utc_now) -> Wait | D
 
     The lease is not extended: whoever resumes this, or judges the lock again, finds it as it was.
 
-    :param held: the lock as it was judged; nothing is done if it has changed hands since.
-    :raises Aborted: as :func:`advance` does, and everything else.
+    :raises StepFailed: as :func:`advance` does, and everything else.
     """
-    lock = held.locks.find(held.place.lock_table, held.lock.namespace)
-    if lock is None or not lock.held_by(held.lock.token) or lock.fence != held.lock.fence:
-        return Done(skipped=f"the lock of {held.lock.namespace} was given back")
-    if isinstance(lock.record.work, Dismantling):
-        held.locks.release(held.place.lock_table, lock)
-        return Done({"ended": f"the removal of {lock.namespace} is not finished: whoever removes it again goes on"})
-    return _end(held._replace(lock=lock), now, extended=False)
+    try:
+        outcome = _end(held, now, extended=False)
+    except Aborted as aborted:
+        return Done({"ended": str(aborted)})
+    if isinstance(outcome, Wait):
+        return outcome
+    left = f", and something is left: {outcome.result['left']}" if "left" in outcome.result else ""
+    return Done({"ended": f"release {outcome.result['active']} stays active{left}"})
 
 
 def _end(held: HeldLock, now: Callable[[], datetime], *, extended: bool) -> Wait | Done:

@@ -61,10 +61,11 @@ def advance(
 def _completed(aws: Aws, plan: Plan) -> Record | None:
     """The record by which this run, with this plan, made what is active now. None: nothing of it is."""
     lock = aws.locks.find(plan.place.lock_table, str(plan.name))
-    if lock is None or lock.token != plan.run.token or lock.record.plan.before != plan.before:
+    earlier = lock.record.work if lock is not None and lock.token == plan.run.token else None
+    if lock is None or not isinstance(earlier, Plan) or earlier.before != plan.before:
         return None
     pointer, _ = aws.pointers.read(plan.name.pointer)
-    return lock.record if is_of(pointer.active, lock.record.plan) else None
+    return lock.record if is_of(pointer.active, earlier) else None
 
 
 def _wait_or_give_up(plan: Plan, held: LockHeld, moment: datetime, since: datetime | None) -> Wait:

@@ -65,7 +65,7 @@ def _stands(platforms: Platforms, target: Target) -> bool:
     aws, name = _aws(platforms, target), target.name
     # An environment has no hyphen, so no other namespace's stack begins so.
     return _has_pointer(aws, name) or any(
-        each == name.stack or each.startswith(f"{name}-") for each in aws.stacks.names()
+        each.name == name.stack or each.name.startswith(f"{name}-") for each in aws.stacks.all()
     )
 
 

@@ -8,6 +8,7 @@ from contextlib import suppress
 from snaplift import naming
 from snaplift.aws.steps.promotion import Promotion
 from snaplift.promotion.dismantling import Dismantling
+from snaplift.promotion.lock import Errand
 from snaplift.promotion.plan import Plan
 from snaplift.promotion.pointer import Revision
 
@@ -37,8 +38,11 @@ def outlook(promotion: Promotion) -> list[str]:
 
     What cannot be looked at is named as such: this is also asked when something is wrong.
     """
-    if isinstance(promotion.lock.record.work, Dismantling):
-        return [f"the lock of {promotion.lock.namespace} is given back, whose removal is not finished"]
+    match (record := promotion.lock.record).work:
+        case Dismantling():
+            return [f"the lock of {record.name} is given back, whose removal is not finished"]
+        case Errand() as errand:
+            return [f"the lock of {record.name}, which {errand.doing}, is given back: there is nothing to undo"]
     plan = promotion.plan
     with suppress(Exception):  # what is wrong with the pointer is said below
         if is_of(promotion.aws.pointers.read(plan.name.pointer)[0].active, plan):

@@ -11,9 +11,8 @@ from snaplift import naming
 from snaplift.aws.aws import Aws
 from snaplift.aws.errors import StepFailed
 from snaplift.aws.steps import dismantle
-from snaplift.aws.steps.promotion import Done, utc_now
+from snaplift.aws.steps.promotion import Done, locks_of, utc_now
 from snaplift.aws.steps.provision import provision_namespace
-from snaplift.aws.steps.recover import locks_of
 from snaplift.config.platform import Platforms
 from snaplift.config.previews import InvalidPreview
 from snaplift.config.tenant import Tenant

@@ -109,6 +109,22 @@ class HeldLock(NamedTuple):
     locks: LockHook
 
 
+def locks_of(place: Place) -> LockHook:
+    """Make the hook for a platform's locks, and be sure that it looks in the platform's account.
+
+    In another one there is no such table, which would look as if nobody held a lock.
+
+    :raises StepFailed: it is another account's.
+    """
+    locks = Aws.at(place).locks
+    if (found := str(locks.account_id)) != place.account:
+        raise StepFailed(
+            f"connection {place.connection!r} is in account {found}, and {place.platform} in {place.account}: "
+            "its locks cannot be looked at"
+        )
+    return locks
+
+
 def find_lock(platforms: Platforms, namespace: str, run: Run, *, ended: bool = False) -> HeldLock | None:
     """Find the lock of a namespace that this run holds, on whichever platform it is.
 

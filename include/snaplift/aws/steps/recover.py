@@ -8,11 +8,8 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict
 
-from snaplift.aws.aws import Aws
-from snaplift.aws.errors import StepFailed
-from snaplift.aws.hooks.dynamodb import LockHook
-from snaplift.aws.steps import finish
-from snaplift.aws.steps.promotion import Done, HeldLock, utc_now
+from snaplift.aws.steps.ending import take_over
+from snaplift.aws.steps.promotion import Done, HeldLock, locks_of, utc_now
 from snaplift.config.platform import Platforms
 from snaplift.promotion.lock import Lock
 from snaplift.promotion.plan import Place
@@ -55,22 +52,6 @@ def find(platforms: Platforms, ask: Ask, now: Callable[[], datetime] = utc_now) 
     return leads
 
 
-def locks_of(place: Place) -> LockHook:
-    """Make the hook for a platform's locks, and be sure that it looks in the platform's account.
-
-    In another one there is no such table, which would look as if nobody held a lock.
-
-    :raises StepFailed: it is another account's.
-    """
-    locks = Aws.at(place).locks
-    if (found := str(locks.account_id)) != place.account:
-        raise StepFailed(
-            f"connection {place.connection!r} is in account {found}, and {place.platform} in {place.account}: "
-            "its locks cannot be looked at"
-        )
-    return locks
-
-
 def _on_platform(platforms: Platforms, name: str, ask: Ask, now: Callable[[], datetime]) -> Iterator[Lead]:
     place = Place.of(name, platforms.platforms[name])
     try:
@@ -95,7 +76,7 @@ def _on_platform(platforms: Platforms, name: str, ask: Ask, now: Callable[[], da
 
 
 def _is_ours(lock: Lock, platforms: Platforms) -> bool:
-    return lock.record.work.run.installation == platforms.installation
+    return lock.record.run.installation == platforms.installation
 
 
 def advance(platforms: Platforms, lead: Lead, ask: Ask, now: Callable[[], datetime] = utc_now) -> Wait | Done:
@@ -122,15 +103,9 @@ def advance(platforms: Platforms, lead: Lead, ask: Ask, now: Callable[[], dateti
 
 
 def _end(held: HeldLock, judgement: Judgement, now: Callable[[], datetime]) -> Wait | Done:
-    lock = held.lock
-    try:
-        outcome = finish.take_over(held, now)
-    except finish.Aborted as aborted:
-        outcome = Done({"ended": str(aborted)})
+    lock, outcome = held.lock, take_over(held, now)
     if isinstance(outcome, Wait) or outcome.skipped:
         return outcome
-    ended = outcome.result.get("ended") or f"release {outcome.result['active']} was active already"
-    if left := outcome.result.get("left"):
-        ended += f", and something is left: {left}"
+    ended = outcome.result["ended"]
     log.info("%s: %s; %s", lock, judgement.why, ended)
-    return Done({"namespace": lock.namespace, "run": str(lock.record.work.run), "why": judgement.why, "ended": ended})
+    return Done({"namespace": lock.namespace, "run": str(lock.record.run), "why": judgement.why, "ended": ended})

@@ -35,7 +35,6 @@ def advance(promotion: Promotion) -> Wait | Done:
         resource_id=previous.database.resource_id,
         run=previous.made_by,
         final_snapshot=final,
-        remembered=final is not None,
     )
     return wait or Done({"removed": previous.database.name, "final_snapshot": final})
 

@@ -15,7 +15,8 @@ from snaplift.aws.hooks.cloudformation import FoundStack
 from snaplift.aws.hooks.ecs import FoundTask
 from snaplift.aws.hooks.rds import FoundInstance, FoundSnapshot
 from snaplift.aws.hooks.ssm import PointerMissing
-from snaplift.aws.steps import dismantle, finish
+from snaplift.aws.steps import dismantle
+from snaplift.aws.steps.ending import take_over
 from snaplift.aws.steps.outlook import outlook
 from snaplift.aws.steps.promotion import Done, HeldLock, Promotion
 from snaplift.promotion.dismantling import Dismantling
@@ -80,10 +81,10 @@ class World:
 class Stacks:
     world: World
 
-    def names(self) -> list[str]:
+    def all(self) -> list[FoundStack]:
         if self.world.fails == "stacks":
             raise RuntimeError("the second page was refused")
-        return sorted(self.world.stacks)
+        return list(self.world.stacks.values())
 
     def find(self, name: str) -> FoundStack | None:
         return self.world.stacks.get(name)
@@ -363,7 +364,7 @@ def test_s17_a_dead_removals_lock_is_given_back_and_nothing_is_undone(world: Wor
     dismantle.advance(wanted(), now=lambda: NOW)
     done, found = list(world.done), held(world)
     assert outlook(Promotion(*found)) == ["the lock of xy-0146-pr4 is given back, whose removal is not finished"]
-    ended = finish.take_over(found)
+    ended = take_over(found)
     assert isinstance(ended, Done)
     assert ended.result["ended"].startswith("the removal of xy-0146-pr4 is not finished: whoever removes it again")
     assert world.done == done
@@ -375,7 +376,7 @@ def test_s17_a_removals_lock_that_changed_hands_is_left_alone(world: World) -> N
     dismantle.advance(wanted(), now=lambda: NOW)
     found = held(world)
     world.lock = found.lock.model_copy(update={"fence": 2})
-    assert finish.take_over(found) == Done(skipped="the lock of xy-0146-pr4 was given back")
+    assert take_over(found) == Done(skipped="the lock of xy-0146-pr4 was given back")
     assert world.lock.held
 
 

@@ -1,0 +1,263 @@
+"""reap: take away what nothing refers to any more, one thing at a time, each looked at again under its lock."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import datetime, timedelta
+from typing import Final
+
+from snaplift import naming
+from snaplift.aws.aws import Aws
+from snaplift.aws.fence import Fence
+from snaplift.aws.hooks.rds import NO_SNAPSHOT
+from snaplift.aws.hooks.ssm import PointerMissing
+from snaplift.aws.steps.previews import find_previews
+from snaplift.aws.steps.promotion import REMOVAL, Done, HeldLock, utc_now
+from snaplift.aws.steps.removal import Ground, remove
+from snaplift.aws.steps.survey import Scope, check_whole, survey
+from snaplift.promotion.estate import Survey, Thing
+from snaplift.promotion.lock import Errand, Lock, LockHeld, Phase, Record
+from snaplift.promotion.plan import Frozen, Place
+from snaplift.promotion.reaping import Action, Fleet, Verdict, decide, mark_of, stale_marks
+from snaplift.promotion.run import Run
+from snaplift.promotion.wait import Wait
+
+log = logging.getLogger(__name__)
+
+OTHER_REAP: Final = timedelta(hours=1)
+"""How long one thing waits for another of its namespace to be looked at."""
+
+
+class Departure(Frozen):
+    """A thing that is to go."""
+
+    thing: Thing
+    platform: str
+    since: datetime
+    why: str
+
+    @classmethod
+    def of(cls, verdict: Verdict) -> Departure:
+        """Say only what its going needs: a run passes many."""
+        thing = verdict.thing.model_copy(update={"outputs": {}, "needs": ()})
+        assert verdict.since is not None  # it is marked
+        return cls(thing=thing, platform=verdict.platform, since=verdict.since, why=verdict.why)
+
+    @property
+    def namespace(self) -> naming.Namespace:
+        assert self.thing.namespace is not None  # or it would not go
+        return self.thing.namespace
+
+
+def find(fleet: Fleet, now: Callable[[], datetime] = utc_now) -> tuple[tuple[Survey, ...], list[Verdict]]:
+    """Survey everything, and say what becomes of each thing. Nothing is changed.
+
+    :raises Exception: something could not be listed: nothing is concluded then.
+    """
+    surveys = survey(fleet.platforms, now)
+    check_whole(surveys)
+    return surveys, decide(surveys, fleet, now())
+
+
+def mark(fleet: Fleet, surveys: tuple[Survey, ...], verdicts: list[Verdict]) -> None:
+    """Write down since when nothing refers to what was found so, and forget it of what is referred to again."""
+    hooks = {name: Aws(each.connection, each.region).marks for name, each in fleet.platforms.platforms.items()}
+    for verdict in verdicts:
+        if verdict.action is Action.MARK and verdict.since is not None:
+            hooks[verdict.platform].put(naming.lock_table(verdict.platform), mark_of(verdict.thing), verdict.since)
+    for platform, key in sorted(stale_marks(surveys, verdicts)):
+        hooks[platform].remove(naming.lock_table(platform), key)
+
+
+def advance(
+    fleet: Fleet, departure: Departure, run: Run, *, airflow: str = "", now: Callable[[], datetime] = utc_now
+) -> Wait | Done:
+    """Look at a thing once more, under the lock of its namespace, and do the next thing that its going takes.
+
+    The lock is held for this look and write only: what AWS then takes its time for needs none.
+
+    :raises StepFailed: it cannot be removed, or is no longer what it was.
+    """
+    if why := fleet.why_quarantined(departure.namespace):
+        return Done(skipped=why)
+    if wait := _going(fleet, departure):
+        return wait
+    try:
+        with _borrowed(fleet, departure, run, airflow, now()) as lock:
+            return _look_again(fleet, departure, lock, now)
+    except LockHeld as held:
+        return _wait_for(held)
+
+
+class _Held(LockHeld):
+    """A lock that could not be had."""
+
+    def __init__(self, said: str, place: Place, namespace: naming.Namespace) -> None:
+        super().__init__(said)
+        self.place, self.namespace = place, namespace
+
+
+@contextmanager
+def _borrowed(fleet: Fleet, departure: Departure, run: Run, airflow: str, moment: datetime) -> Iterator[Lock]:
+    """Hold the locks of all namespaces from which the thing may be referred to; its own is given.
+
+    A release's snapshot is restored in any of its tenant's environments.
+    """
+    own, taken, what = departure.namespace, {}, f"reap {departure.thing}"
+    with ExitStack() as stack:
+        for name, place in sorted(_referring(fleet, departure)):
+            aws = Aws.at(place)
+            errand = Errand(run=run, namespace=str(name), what=what, thing=departure.thing.identity)
+            try:
+                aws.pointers.read(name.pointer)
+            except PointerMissing:
+                if name != own:
+                    continue  # not provisioned: nothing is promoted to it
+                raise
+            try:
+                lock = aws.locks.acquire(place.lock_table, Record(work=errand, acquired_at=moment), airflow)
+            except LockHeld as held:
+                raise _Held(str(held), place, name) from held
+            stack.callback(aws.locks.release, place.lock_table, lock)
+            taken[name] = lock
+        yield taken[own]
+
+
+def _referring(fleet: Fleet, departure: Departure) -> Iterator[tuple[naming.Namespace, Place]]:
+    """The namespaces from which a thing may be referred to, each with where it is: previews show releases as well."""
+    own = departure.namespace
+    for name in _namespaces(fleet, own) if departure.thing.kind == "snapshot" else (own,):
+        place = fleet.place(name)
+        assert place is not None  # the configuration has it
+        yield name, place
+    if departure.thing.kind == "snapshot":
+        for each in find_previews(fleet.platforms):
+            if each.name.tenant == own.tenant:
+                yield each.name, Place.of(each.platform, fleet.platforms.platforms[each.platform])
+
+
+def _namespaces(fleet: Fleet, of: naming.Namespace) -> tuple[naming.Namespace, ...]:
+    return tuple(naming.Namespace(of.tenant, name) for name in fleet.tenants[str(of.tenant)].environments)
+
+
+def _wait_for(held: LockHeld) -> Wait | Done:
+    """Wait for another thing of the same reap; a promotion may take hours, and the next reap comes."""
+    if isinstance(held, _Held):
+        place, locks = held.place, Aws.at(held.place).locks
+        lock = locks.find(place.lock_table, str(held.namespace))
+        if lock is None or not lock.held or isinstance(lock.record.work, Errand):
+            return locks.wait("lock", str(held.namespace), scope=place.lock_table, done=(Phase.FREE,), absent="done",
+                              timeout=OTHER_REAP, interval=timedelta(seconds=5))  # fmt: skip
+    return Done(skipped=f"{held}: the next reap looks at it")
+
+
+def take_over(held: HeldLock, _now: Callable[[], datetime]) -> Done:
+    """End a reap's look in place of its run, which is dead: there is nothing to undo."""
+    held.locks.release(held.place.lock_table, held.lock)
+    work = held.lock.record.work
+    what = work.what if isinstance(work, Errand) else "look at something"
+    return Done({"ended": f"{held.lock.namespace} was held to {what}, which the next reap looks at again"})
+
+
+def _going(fleet: Fleet, departure: Departure) -> Wait | None:
+    """Wait for what is being deleted already; that needs no lock."""
+    place, thing = fleet.place(departure.namespace), departure.thing
+    if place is None or thing.kind not in {"instance", "stack"}:
+        return None
+    aws = Aws.at(place)
+    instance, stack = aws.databases.instance(thing.name), aws.stacks.find(thing.name)
+    if instance is not None and instance.status == "deleting" and instance.resource_id == thing.resource_id:
+        return aws.databases.wait(
+            "db_instance", thing.name, identity=thing.resource_id, done=(), absent="done", timeout=REMOVAL
+        )
+    if stack is not None and stack.status == "DELETE_IN_PROGRESS" and stack.run == thing.run:
+        return aws.stacks.remove(stack, timeout=REMOVAL)
+    return None
+
+
+def _look_again(fleet: Fleet, departure: Departure, lock: Lock, now: Callable[[], datetime]) -> Wait | Done:
+    """Judge the thing by what is there now; only if it still is to go, it goes."""
+    namespace, place = departure.namespace, fleet.place(departure.namespace)
+    assert place is not None  # it is not quarantined
+    plain = Aws.at(place)
+    if plain.marks.find(place.lock_table, mark_of(departure.thing)) is None:
+        return Done(skipped="its mark is gone: it went, or was referred to meanwhile")
+    verdict = _verdict(fleet, departure, lock.token, now)
+    aws = Aws.at(place, Fence(plain.locks, place.lock_table, str(namespace), lock.token, lock.fence, Phase.REAPING))
+    if verdict is not None and verdict.action is not Action.REMOVE:
+        return Done(skipped=verdict.why)
+    if verdict is not None and (wait := _remove(Ground(aws, namespace, lock.record.run.installation, place.lock_table),
+                                               fleet, verdict.thing)):  # fmt: skip
+        return wait
+    aws.marks.remove(place.lock_table, mark_of(departure.thing))
+    return Done({"removed": str(departure.thing), "why": departure.why})
+
+
+def _verdict(fleet: Fleet, departure: Departure, token: str, now: Callable[[], datetime]) -> Verdict | None:
+    """What becomes of the thing, or of the stack that its database leaves. None: it is gone."""
+    for thing in (departure.thing, _stack_of(fleet, departure)):
+        if thing is None:
+            continue
+        scope = Scope(_namespaces(fleet, departure.namespace), thing, token, departure.since)
+        for verdict in decide(survey(fleet.platforms, now, scope), fleet, now()):
+            if (verdict.thing.kind, verdict.thing.identity) == (thing.kind, thing.identity):
+                return verdict
+    return None
+
+
+def _stack_of(fleet: Fleet, departure: Departure) -> Thing | None:
+    """The stack of a database that has gone, if the same run made it."""
+    place, thing = fleet.place(departure.namespace), departure.thing
+    if thing.kind != "instance" or place is None:
+        return None
+    found = Aws.at(place).stacks.find(thing.name)
+    if found is None or found.run != thing.run:
+        return None
+    return Thing(kind="stack", name=found.name, arn=found.id, state=found.status, tags=found.tags)
+
+
+def _remove(ground: Ground, fleet: Fleet, thing: Thing) -> Wait | None:
+    """Do the next thing. None: it is gone."""
+    aws = ground.aws
+    match thing.kind:
+        case "instance":
+            final = _final_snapshot(ground, fleet, thing)
+            _forget_previous(ground, thing, final)
+            return remove(ground, thing.name, resource_id=thing.resource_id, run=thing.run, final_snapshot=final)
+        case "stack":
+            return remove(ground, thing.name, resource_id=None, run=thing.run, final_snapshot=None)
+        case "snapshot":
+            found = aws.databases.snapshot(thing.name)
+            if found is not None and (found.arn, found.created_at) == (thing.arn, thing.created_at):
+                aws.databases.remove_snapshot(found)
+        case "secret":
+            aws.credentials.remove(thing.arn)
+        case "revision":
+            aws.roster.remove_revision(thing.arn)
+        case "log_group":
+            aws.log_groups.remove(thing.name)
+        case "parameter":  # it is never to go
+            raise AssertionError(thing)
+    return None
+
+
+def _forget_previous(ground: Ground, thing: Thing, final: str | None) -> None:
+    """The pointer says first that the previous database stands no longer, as at the end of a promotion."""
+    pointer, version = ground.aws.pointers.read(ground.name.pointer)
+    previous = pointer.previous.database if pointer.previous else None
+    if previous is not None and previous.resource_id == thing.resource_id:
+        ground.aws.pointers.write(ground.name.pointer, pointer.previous_is_gone(final), read_version=version)
+
+
+def _final_snapshot(ground: Ground, fleet: Fleet, thing: Thing) -> str | None:
+    """Name the snapshot that keeps what a database held; None: the environment wants none, or it never held anything.
+
+    Of one that failed to be restored RDS takes none; it was never active if it is not protected.
+    """
+    settings = fleet.settings(ground.name)
+    broken = thing.state in NO_SNAPSHOT and not thing.protected
+    if settings is None or not settings.retention.final_snapshot or thing.release is None or broken:
+        return None
+    return ground.name.final_snapshot(thing.release, thing.run)

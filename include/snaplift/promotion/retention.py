@@ -1,0 +1,85 @@
+"""What retention keeps of what nothing, or only a rollback, refers to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+from snaplift import naming
+from snaplift.config.fields import format_duration
+from snaplift.config.retention import Retention
+from snaplift.promotion.estate import SeenPointer, Thing
+
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def earlier_databases(
+    databases: Iterable[Thing], seen: SeenPointer | None, retention: Retention, now: datetime
+) -> dict[str, str]:
+    """Say which databases that were active once stand on for a rollback, by resource id, each until when.
+
+    One stopped being active at the latest when the next one was made; that time is on the instances, and no release's
+    name tells it, since an old release may be promoted today.
+
+    :param databases: the namespace's instances.
+    """
+    pointer = seen.pointer if seen else None
+    active = pointer.active.database if pointer and pointer.active else None
+    # activate protects a database; a candidate that was given up never was.
+    once = [each for each in databases if each.protected and each.created_at is not None]
+    newest_first = sorted(once, key=_made, reverse=True)
+    found: dict[str, str] = {}
+    for newer, thing in pairwise(newest_first):
+        until = _made(newer) + retention.keep_previous
+        is_active = active is not None and thing.resource_id == active.resource_id
+        if not is_active and len(found) < retention.keep_databases and now < until:
+            found[thing.resource_id] = f"an earlier database stands until {until:%Y-%m-%d %H:%M} UTC"
+    return found
+
+
+def is_expired(seen: SeenPointer | None, retention: Retention, now: datetime) -> bool:
+    """Say whether a pointer's previous database has stood for its time; what cannot be told is no yes.
+
+    The time runs from when the pointer was written last: by the activation, or later.
+    """
+    if seen is None or seen.pointer is None or seen.written_at is None:
+        return False
+    previous = seen.pointer.previous
+    stands = previous is not None and previous.database is not None
+    return stands and seen.pointer.active is not None and now >= seen.written_at + retention.keep_previous
+
+
+def held_snapshots(unreferenced: Iterable[Thing], retention: Retention, now: datetime) -> dict[str, str]:
+    """Say which of a namespace's snapshots are kept although nothing refers to them, by identity, each with why."""
+    releases: list[Thing] = []
+    finals: list[Thing] = []
+    for thing in unreferenced:
+        kind = releases if is_release(thing) else finals
+        kind.append(thing)
+    return {
+        **_newest(releases, retention.snapshots, retention.snapshots_for, retention.snapshots_min, "releases'", now),
+        **_newest(finals, retention.final_snapshots, retention.final_snapshots_for, 0, "final", now),
+    }
+
+
+def _newest(things: list[Thing], most: int, time: timedelta, least: int, what: str, now: datetime) -> dict[str, str]:
+    found = {}
+    for rank, thing in enumerate(sorted(things, key=_made, reverse=True)):
+        if rank < least or (rank < most and now < _made(thing) + time):
+            until = "" if rank < least else f", for {format_duration(time)}"
+            found[thing.identity] = f"one of the {most} newest {what} snapshots that are kept{until}"
+    return found
+
+
+def is_release(thing: Thing) -> bool:
+    """Say whether a snapshot is a release's; otherwise it is the final one of a database."""
+    with suppress(naming.InvalidName):
+        naming.SnapshotName.parse(thing.name)
+        return True
+    return False
+
+
+def _made(thing: Thing) -> datetime:
+    return thing.created_at or _LONG_AGO

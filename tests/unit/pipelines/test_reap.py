@@ -1,0 +1,137 @@
+"""fleet.reap: every night, one task a thing, and no tenant's file can break it or be touched by it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow.sdk import DAG, CronTriggerTimetable
+from airflow.sdk.definitions.mappedoperator import MappedOperator
+from airflow.sdk.exceptions import AirflowFailException
+
+from snaplift.aws.operators import reap as operators
+from snaplift.aws.steps import reap as step
+from snaplift.pipelines import common
+from snaplift.pipelines.loading import fleet_dags
+from snaplift.pipelines.reap import CAP, REAP_DAG_ID, reap_dag
+from tests.unit.promotion.estates import NOW, Estate, fleet, marked_instances, serving
+
+
+@pytest.fixture
+def dag() -> DAG:
+    return reap_dag(None, "/nowhere")
+
+
+def test_it_runs_every_night_one_run_at_a_time_and_is_switched_on_by_a_person(dag: DAG) -> None:
+    assert isinstance(dag.timetable, CronTriggerTimetable)
+    assert dag.timetable.expression == "30 4 * * *"
+    assert dag.max_active_runs == 1
+    assert dag.catchup is False
+    assert dag.is_paused_upon_creation is not False
+
+
+def test_each_thing_has_a_task_of_its_own_that_is_retried(dag: DAG) -> None:
+    reap = dag.get_task("reap")
+    assert isinstance(reap, MappedOperator)
+    assert reap.upstream_task_ids == {"find"}
+    assert reap.retries == common.RETRIES["retries"]
+    assert dag.get_task("report").upstream_task_ids == {"reap"}
+
+
+def test_it_goes_everywhere_for_real_with_a_cap_unless_it_is_told_otherwise(dag: DAG) -> None:
+    assert {name: dag.params[name] for name in dag.params} == {"platform": "", "dry_run": False, "cap": CAP}
+
+
+@pytest.mark.parametrize("text", ["", "tenant: [", "\x00"])
+def test_s37_no_file_of_a_tenant_can_break_it(root: Path, text: str) -> None:
+    for file in (root / "tenants").iterdir():
+        file.write_text(text)
+    assert REAP_DAG_ID in fleet_dags("/dags/fleet.py")
+
+
+def test_s37_a_tenant_whose_file_is_broken_is_told_from_one_that_is_gone(root: Path) -> None:
+    (root / "tenants" / "xy-0146.yaml").write_text("tenant: [")
+    found = operators.FindOrphansOperator(task_id="find", configuration=str(root)).fleet()
+    assert found.broken == {"xy-0146"}
+    assert len(found.tenants) == 1
+
+
+def test_it_can_be_serialized(dag: DAG) -> None:
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    assert DagSerialization.to_dict(dag)["dag"]["dag_id"] == REAP_DAG_ID
+
+
+# -- what the tasks do -------------------------------------------------------------------------------------------
+
+
+class Pushed(dict[str, Any]):
+    def xcom_push(self, key: str, value: Any) -> None:
+        self[key] = value
+
+
+def find(monkeypatch: pytest.MonkeyPatch, made: Estate, **params: Any) -> tuple[Any, Pushed, list[Any]]:
+    """Run the task over an estate: its XCom, what it pushed beside, and what was marked."""
+    marked: list[Any] = []
+    monkeypatch.setattr(operators._ReapingOperator, "fleet", lambda self: fleet())
+    monkeypatch.setattr(step, "survey", lambda platforms, now: (made.survey(),))
+    monkeypatch.setattr(step, "utc_now", lambda: NOW)
+    monkeypatch.setattr(step, "mark", lambda *given: marked.append(given))
+    monkeypatch.setattr(step.find, "__defaults__", (lambda: NOW,))
+    pushed = Pushed()
+    operator = operators.FindOrphansOperator(task_id="find", configuration="/nowhere")
+    context: Any = {"params": {"platform": "", "dry_run": False, "cap": CAP, **params}, "ti": pushed}
+    return operator.execute(context), pushed, marked
+
+
+def test_only_what_goes_is_passed_on_and_never_more_than_the_cap(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = serving()
+    orphans = marked_instances(made, 7)
+    things, pushed, marked = find(monkeypatch, made, cap=5)
+    assert [each["thing"]["name"] for each in things] == sorted(each.name for each in orphans)[:5]
+    assert len(marked) == 1
+    assert "more than this run's cap** (2)" in pushed["summary"]
+    assert step.Departure.model_validate(things[0]).thing.resource_id.startswith("db-")
+
+
+def test_a_dry_run_tells_and_marks_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = serving()
+    [orphan] = marked_instances(made, 1)
+    things, pushed, marked = find(monkeypatch, made, dry_run=True)
+    assert (things, marked) == ([], [])
+    assert f"| instance | `{orphan.name}` | nothing refers to it since " in pushed["summary"]
+
+
+def test_what_goes_can_be_limited_to_a_platform(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = serving()
+    marked_instances(made, 1)
+    assert find(monkeypatch, made, platform="platform-existing")[0] == []
+    assert len(find(monkeypatch, made, platform="platform-new")[0]) == 1
+
+
+def report(wanted: Any, results: Any) -> Any:
+    found = {"find": wanted, "reap": results}
+    ti = SimpleNamespace(xcom_pull=lambda task_ids: found[task_ids], xcom_push=lambda **_: None)
+    operator = operators.ReportOperator(task_id="report", configuration="/nowhere")
+    context: Any = {"ti": ti}
+    return operator.execute(context)
+
+
+def test_the_report_says_what_went() -> None:
+    assert report([{}, {}], [{"removed": "instance a"}, {"skipped": "it is used"}]) == {"gone": ["instance a"]}
+
+
+def test_one_that_failed_makes_the_run_red_when_all_others_are_through() -> None:
+    with pytest.raises(AirflowFailException, match="1 of 2 things could not be taken away"):
+        report([{}, {}], [{"removed": "instance a"}])
+
+
+def test_s14_a_listing_that_failed_makes_the_run_red() -> None:
+    with pytest.raises(AirflowFailException, match="nothing was concluded"):
+        report(None, None)
+
+
+def test_nothing_to_do_is_green() -> None:
+    assert report([], []) == {"gone": []}
