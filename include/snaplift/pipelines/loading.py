@@ -17,6 +17,7 @@ from snaplift.config.errors import InvalidConfiguration
 from snaplift.config.loading import find_configuration, load_platforms, load_tenant_named, tenant_names
 from snaplift.config.platform import Platforms
 from snaplift.config.tenant import Tenant
+from snaplift.pipelines.inventory import drift_dag, inventory_dag
 from snaplift.pipelines.nightly import nightly_dag
 from snaplift.pipelines.promote import promote_dag
 from snaplift.pipelines.provision import platform_dag, provision_dag
@@ -93,4 +94,5 @@ def fleet_dags(file: str) -> dict[str, DAG]:
         platforms = load_platforms(root)
     except InvalidConfiguration:
         platforms = None
-    return {dag.dag_id: dag for dag in (platform_dag(platforms, str(root)), recover_dag(str(root)))}
+    found = (platform_dag(platforms, str(root)), *(make(str(root)) for make in (recover_dag, inventory_dag, drift_dag)))
+    return {dag.dag_id: dag for dag in found}

@@ -37,11 +37,15 @@ def dags() -> dict[str, DAG]:
         return found
 
 
+FLEET_SCHEDULED = {"fleet.recover", "fleet.inventory", "fleet.drift"}
+
+
 def test_every_tenant_has_its_dags(dags: dict[str, DAG]) -> None:
     tenants = tenant_names(REPOSITORY / "config")
     kinds = ("nightly", "promote", "provision")
-    fleet = {"platform.provision", "fleet.recover"}
-    assert set(dags) == fleet | {f"{tenant}.{kind}" for tenant in tenants for kind in kinds}
+    assert set(dags) == {"platform.provision"} | FLEET_SCHEDULED | {
+        f"{tenant}.{kind}" for tenant in tenants for kind in kinds
+    }
 
 
 def test_every_dag_has_an_owner_docs_a_description_and_tags(dags: dict[str, DAG]) -> None:
@@ -63,9 +67,9 @@ def test_every_task_is_retried_unless_it_asks_or_triggers(dags: dict[str, DAG]) 
     assert {name for name in never if not name.startswith("promote_to_")} == {"approve"}
 
 
-def test_nothing_but_the_nightly_dags_and_the_recovery_runs_by_itself(dags: dict[str, DAG]) -> None:
+def test_nothing_but_the_nightly_dags_and_the_fleets_runs_by_itself(dags: dict[str, DAG]) -> None:
     scheduled = {dag.dag_id for dag in dags.values() if dag.schedule is not None}
-    assert scheduled == {"ab-0200.nightly", "xy-0146.nightly", "fleet.recover"}
+    assert scheduled == FLEET_SCHEDULED | {"ab-0200.nightly", "xy-0146.nightly"}
 
 
 def test_only_the_recovery_is_switched_on_without_a_person(dags: dict[str, DAG]) -> None:

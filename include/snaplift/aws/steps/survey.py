@@ -55,7 +55,7 @@ def _survey(installation: str, places: list[Place], now: Callable[[], datetime])
     services = [service for place in places for service in _services(place, clusters)]
     tasks = [task for place in places for task in _tasks(place, clusters)]
     parameters, pointers = _parameters(aws)
-    things = [*stacks, *_databases(aws), *_secrets(aws), *parameters, *_log_groups(aws)]
+    things = [*stacks, *databases(aws), *_secrets(aws), *parameters, *_log_groups(aws)]
     things += _revisions(aws, {*(task.revision for task in tasks), *(r for each in services for r in each.revisions)})
     found = Survey(
         installation=installation,
@@ -98,7 +98,8 @@ def _stacks(aws: Aws) -> Iterator[Thing]:
         )
 
 
-def _databases(aws: Aws) -> Iterator[Thing]:
+def databases(aws: Aws) -> Iterator[Thing]:
+    """Read the instances and manual snapshots of an account and region."""
     for instance in aws.databases.instances():
         yield Thing(
             kind="instance",
