@@ -12,7 +12,7 @@ import typer
 from rich.table import Table
 
 import snaplift
-from snaplift.cli import lock
+from snaplift.cli import lock, status
 from snaplift.cli.output import OUTPUT, ConfigFolder, fail
 from snaplift.config.errors import InvalidConfiguration
 from snaplift.config.loading import Configuration, find_configuration, load_configuration
@@ -25,6 +25,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(lock.app)
+app.command()(status.status)
 
 OutFolder = Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder to write to; made if need be.")]
 

@@ -18,6 +18,7 @@ from snaplift.config.loading import find_configuration, load_platforms, load_ten
 from snaplift.config.platform import Platforms
 from snaplift.config.tenant import Tenant
 from snaplift.pipelines.expire import expire_dag
+from snaplift.pipelines.inventory import drift_dag, inventory_dag
 from snaplift.pipelines.nightly import nightly_dag
 from snaplift.pipelines.offboard import offboard_dag
 from snaplift.pipelines.preview import preview_dag, preview_remove_dag
@@ -101,5 +102,5 @@ def fleet_dags(file: str) -> dict[str, DAG]:
     except InvalidConfiguration:
         platforms = None
     dags = [make(platforms, str(root)) for make in (platform_dag, reap_dag)]
-    dags += [make(str(root)) for make in (recover_dag, expire_dag, offboard_dag)]
+    dags += [make(str(root)) for make in (recover_dag, expire_dag, offboard_dag, inventory_dag, drift_dag)]
     return {dag.dag_id: dag for dag in dags}

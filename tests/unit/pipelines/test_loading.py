@@ -94,8 +94,8 @@ def test_s49_a_broken_tenants_run_under_way_can_end(root: Path, load: Load, monk
 def test_s37_broken_platforms_leave_every_tenants_skeleton(root: Path, load: Load, text: str) -> None:
     (root / "platforms.yaml").write_text(text)
     assert set(load(XY)) == {f"{name}.{kind}" for name in (XY, AB) for kind in SKELETON}
-    fleet = {"platform.provision", "fleet.reap", "fleet.recover", "fleet.expire", "fleet.offboard"}
-    assert set(fleet_dags("/dags/fleet.py")) == fleet
+    fleet = {f"fleet.{each}" for each in ("drift", "expire", "inventory", "offboard", "reap", "recover")}
+    assert set(fleet_dags("/dags/fleet.py")) == {"platform.provision"} | fleet
 
 
 @pytest.mark.parametrize("composer", ["promote_dag", "nightly_dag"])

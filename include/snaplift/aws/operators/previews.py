@@ -79,6 +79,22 @@ class DismantlingOperator(AdvancingOperator):
 
     operator_extra_links = links_of_step("dismantle")
 
+    def execute(self, context: Context, event: dict[str, str] | None = None) -> Any:
+        result = super().execute(context, event)
+        if "dismantled" in result:
+            self._forget_inventory(context)
+        return result
+
+    def _forget_inventory(self, context: Context) -> None:
+        """What is gone is in no inventory. It never fails a task."""
+        try:
+            from snaplift.aws.operators.inventory import forget
+
+            for namespace in self.namespaces(context):
+                forget(namespace)
+        except Exception as error:
+            self.log.warning("the inventory was not told what is gone: %s", error)
+
     def on_failure(self, context: Context, error: Exception) -> None:
         from snaplift.aws.failures import is_permanent
         from snaplift.aws.steps.dismantle import give_back

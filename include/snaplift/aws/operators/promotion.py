@@ -193,11 +193,25 @@ class FinishOperator(TenantOperator):
         from snaplift.aws.errors import StepFailed
         from snaplift.aws.steps.finish import advance
 
-        outcome = advance(self.platforms(), self.namespace(context), self.run_of(context))
+        try:
+            outcome = advance(self.platforms(), self.namespace(context), self.run_of(context))
+        finally:
+            self._keep_inventory(context)
         if not isinstance(outcome, Wait) and outcome.skipped and (failed := self._failed(context)):
             # The teardown's colour is the run's: a plan that was refused must not end green.
             raise StepFailed(f"nothing was promoted: {', '.join(failed)} failed, whose log says why")
         return outcome
+
+    def _keep_inventory(self, context: Context) -> None:
+        """Write down what the namespace has now. It never fails a task."""
+        try:
+            from snaplift.aws.operators.inventory import keep
+            from snaplift.aws.steps.inventory import look
+
+            if (plan := self.plan_to_show(context)) is not None:
+                keep(look(plan))
+        except Exception as error:
+            self.log.warning("the inventory was not told how this ended: %s", error)
 
     def _failed(self, context: Context) -> list[str]:
         states = context["ti"].get_task_states(dag_id=self.dag_id, run_ids=[str(context["run_id"])])

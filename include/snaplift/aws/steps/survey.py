@@ -70,13 +70,13 @@ def _survey(installation: str, places: list[Place], now: Callable[[], datetime],
     aws = Aws.at(places[0])
     as_of = now()
     # It takes a while, and things change meanwhile: a reap looks at each thing again, under its namespace's lock.
-    databases = list(_databases(aws))
-    stacks = list(_stacks(aws, _stack_names(places, databases, scope) if scope else None))
+    found_databases = list(databases(aws))
+    stacks = list(_stacks(aws, _stack_names(places, found_databases, scope) if scope else None))
     clusters = _clusters(places, stacks)
     services = [service for place in places for service in _services(place, clusters, scope)]
     tasks = [task for place in places for task in _tasks(place, clusters, scope)]
     parameters, pointers = _parameters(aws, scope)
-    things = [*stacks, *databases, *_secrets(aws, scope), *parameters, *_log_groups(aws, scope)]
+    things = [*stacks, *found_databases, *_secrets(aws, scope), *parameters, *_log_groups(aws, scope)]
     in_use = {*(task.revision for task in tasks), *(r for each in services for r in each.revisions)}
     things += _revisions(aws, in_use | _named_in(pointers), scope)
     found = Survey(
@@ -149,7 +149,8 @@ def _stacks(aws: Aws, names: set[str] | None) -> Iterator[Thing]:
         )
 
 
-def _databases(aws: Aws) -> Iterator[Thing]:
+def databases(aws: Aws) -> Iterator[Thing]:
+    """Read the instances and manual snapshots of an account and region."""
     for instance in aws.databases.instances():
         yield Thing(
             kind="instance",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -9,7 +10,10 @@ from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowFailException
 
 from snaplift.aws.operators.promotion import FinishOperator
+from snaplift.aws.steps.finish import Aborted
 from snaplift.aws.steps.promotion import Done
+from snaplift.config.previews import Previews
+from tests.unit.promotion.examples import plan
 
 RUN_ID = "manual__1"
 
@@ -19,7 +23,7 @@ class Task:
         self.states = states
 
     def get_task_states(self, dag_id: str, run_ids: list[str]) -> dict[str, dict[str, str]]:
-        assert (dag_id, run_ids) == ("xy-0146.promote", [RUN_ID])
+        assert run_ids == [RUN_ID]
         return {RUN_ID: self.states}
 
     def xcom_pull(self, **_: Any) -> None:
@@ -54,6 +58,54 @@ def test_a_release_that_is_active_is_green_though_its_old_database_stands(monkey
     assert finish(monkeypatch, Done({"active": "20261123t020000z"}), activate="success", retire="failed") == {
         "active": "20261123t020000z"
     }
+
+
+# -- the inventory -------------------------------------------------------------------------------------------------
+
+
+class PreviewTask(Task):
+    """Of a run that has planned a preview."""
+
+    def xcom_pull(self, **_: Any) -> Any:
+        previews = Previews(like="qa")
+        tenant = plan().tenant.model_copy(update={"previews": previews}).with_preview("pr42", "dev")
+        return plan(environment="pr42", tenant=tenant).model_dump(mode="json", by_alias=True)
+
+
+def finish_preview(monkeypatch: pytest.MonkeyPatch, advance: Any, look: Any) -> Any:
+    monkeypatch.setattr("snaplift.aws.steps.finish.advance", advance)
+    monkeypatch.setattr("snaplift.aws.steps.inventory.look", look)
+    monkeypatch.setattr(FinishOperator, "platforms", lambda _: None)
+    monkeypatch.setattr(FinishOperator, "run_of", lambda *_: None)
+    with DAG("xy-0146.preview"):
+        operator = FinishOperator(task_id="finish", tenant="xy-0146", named_by="name", configuration="/nowhere")
+    context: Any = {"ti": PreviewTask(), "run_id": RUN_ID, "params": {"name": "pr42"}}
+    return operator.execute(context)
+
+
+def aborted(*_: Any) -> Done:
+    raise Aborted("undone")
+
+
+@pytest.mark.parametrize("advance", [lambda *_: Done({"active": "20261123t020000z"}), aborted])
+def test_the_inventory_has_a_preview_as_it_is_at_the_end_however_it_ends(
+    monkeypatch: pytest.MonkeyPatch, advance: Any
+) -> None:
+    kept: list[Any] = []
+    monkeypatch.setattr("snaplift.aws.operators.inventory.keep", kept.append)
+    with suppress(AirflowFailException):
+        finish_preview(monkeypatch, advance, lambda of: str(of.name))
+    assert kept == ["xy-0146-pr42"]
+
+
+def test_an_inventory_that_cannot_be_written_fails_no_task_and_hides_no_abort(monkeypatch: pytest.MonkeyPatch) -> None:
+    def look(_: Any) -> Any:
+        raise ConnectionError("AWS is away")
+
+    done = finish_preview(monkeypatch, lambda *_: Done({"active": "20261123t020000z"}), look)
+    assert done == {"active": "20261123t020000z"}
+    with pytest.raises(AirflowFailException, match="undone"):
+        finish_preview(monkeypatch, aborted, look)
 
 
 def test_a_run_without_a_plan_has_none_to_link_to() -> None:

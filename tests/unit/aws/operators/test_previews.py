@@ -135,6 +135,25 @@ def test_an_error_that_stays_gives_the_lock_back_and_one_that_is_tried_again_doe
     assert back == ([wanted] if given_back else [])
 
 
+@pytest.mark.parametrize("step", sorted(removals({"configuration": ""})))
+@pytest.mark.parametrize("told", [True, False])
+def test_what_is_gone_is_in_no_inventory_and_what_cannot_be_told_fails_nothing(
+    given: dict[str, Any], monkeypatch: pytest.MonkeyPatch, step: str, *, told: bool
+) -> None:
+    gone: list[str] = []
+
+    def delete(key: str) -> None:
+        gone.append(key)
+        if not told:
+            raise ConnectionError("the API server is away")
+
+    monkeypatch.setattr(step, lambda *_: Done({"dismantled": "it"}))
+    monkeypatch.setattr("snaplift.aws.operators.inventory.Variable.delete", delete)
+    result = removals(given)[step].execute(context(Task(approve=YES, find=SHOWN)))
+    assert result == {"dismantled": "it"}
+    assert gone == [f"snaplift_inventory_{'xy-0146-qa' if 'offboard' in step else 'xy-0146-pr42'}"]
+
+
 def test_s50_offboarding_takes_nothing_that_nobody_approved(
     given: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,69 @@
+"""``fleet.inventory`` and ``fleet.drift``: look at all that stands. Neither changes anything in AWS."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Final
+
+from airflow.sdk import DAG, CronTriggerTimetable
+
+from snaplift.aws.operators.inventory import CollectInventoryOperator, FindDriftOperator, ReportDriftOperator
+from snaplift.pipelines import common
+
+INVENTORY_DAG_ID: Final = "fleet.inventory"
+DRIFT_DAG_ID: Final = "fleet.drift"
+
+INVENTORY_DOC: Final = """\
+Collects what stands where: by namespace the active, previous and candidate revision, databases, snapshots, builds,
+who holds the lock, how old things are, and what they cost a month at the prices in `platforms.yaml`. It is kept in
+Airflow's variables `snaplift_inventory_<namespace>`, each with the time as of which it is. A promotion renews its own
+namespace's at its end. `snaplift status` shows the same, read from AWS at that moment.
+
+Where a listing fails, nothing is written: what was collected last stands, with its time.
+"""
+DRIFT_DOC: Final = """\
+Compares what runs with what the pointers and the configuration say: service and revision, databases, protection,
+class, tags, stacks. `report` fails once for each namespace that is not as it should be, and says what would mend it.
+Nothing is mended by itself. A namespace with a promotion under way is left out.
+"""
+
+
+def inventory_dag(configuration: str) -> DAG:
+    """Compose the inventory.
+
+    :param configuration: the folder with ``platforms.yaml``.
+    """
+    with _dag(INVENTORY_DAG_ID, "Collects what stands where, and what it costs", INVENTORY_DOC, "17 * * * *") as dag:
+        CollectInventoryOperator(task_id="collect", configuration=configuration)
+    return dag
+
+
+def drift_dag(configuration: str) -> DAG:
+    """Compose the search for drift.
+
+    :param configuration: the folder with ``platforms.yaml``.
+    """
+    with _dag(DRIFT_DAG_ID, "Finds what is not as pointers and files say", DRIFT_DOC, "37 5 * * *") as dag:
+        found = FindDriftOperator(task_id="find", configuration=configuration)
+        ReportDriftOperator.partial(
+            task_id="report",
+            configuration=configuration,
+            map_index_template="{{ task.drift['namespace'] }}",
+        ).expand(drift=found.output)
+    return dag
+
+
+def _dag(dag_id: str, description: str, doc: str, cron: str) -> DAG:
+    return DAG(
+        dag_id,
+        dag_display_name=dag_id.replace(".", " "),
+        description=description,
+        doc_md=doc,
+        schedule=CronTriggerTimetable(cron, timezone="UTC"),
+        start_date=datetime(2026, 1, 1, tzinfo=UTC),
+        catchup=False,
+        max_active_runs=1,
+        allowed_run_types=common.SCHEDULED_OR_BY_HAND,
+        tags=[*dag_id.split("."), "snaplift"],
+        default_args={"owner": "snaplift", **common.RETRIES},
+    )
