@@ -104,7 +104,7 @@ def plan_of(driver: Driver) -> Plan:
     found = find_lock(driver.platforms, driver.namespace, driver.run)
     found = found or find_lock(driver.platforms, driver.namespace, driver.run, ended=True)
     assert found is not None
-    return found.lock.record.plan
+    return found.lock.plan
 
 
 # -- the plan ----------------------------------------------------------------------------------------------------

@@ -47,7 +47,7 @@ def begin(driver: Driver, last: str = "lock") -> Plan:
         driver.step(step)
     found = find_lock(driver.platforms, driver.namespace, driver.run)
     assert found is not None
-    return found.lock.record.plan
+    return found.lock.plan
 
 
 def gone(_: Lock) -> Holder:

@@ -18,6 +18,11 @@ def _stack(aws: Aws, wait: Wait) -> Observation | None:
     return Observation(state=found.status, identity=found.id, detail=found.reason) if found else None
 
 
+def _change_set(aws: Aws, wait: Wait) -> Observation | None:
+    found = aws.change_sets.find(wait.name, wait.scope or "")
+    return Observation(state=found.state, identity=found.arn, detail=found.reason) if found else None
+
+
 def _db_instance(aws: Aws, wait: Wait) -> Observation | None:
     found = aws.databases.instance(wait.name)
     return Observation(state=found.status, identity=found.resource_id) if found else None
@@ -61,11 +66,12 @@ def _http(_aws: Aws, wait: Wait) -> Observation | None:
 
 def _lock(aws: Aws, wait: Wait) -> Observation | None:
     found = aws.locks.find(wait.scope or "", wait.name)
-    return Observation(state=found.phase, detail=f"by run {found.record.plan.run}") if found else None
+    return Observation(state=found.phase, detail=f"by run {found.record.run}") if found else None
 
 
 LOOKS: dict[Kind, Look] = {
     "stack": _stack,
+    "change_set": _change_set,
     "db_instance": _db_instance,
     "db_snapshot": _db_snapshot,
     "service": _service,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(name="lock", help="See the locks of namespaces, and break one.", no_args_is_help=True)
 
-NamespaceName = Annotated[str, typer.Argument(metavar="NAMESPACE", help="Like xy-0146-qa.")]
+NamespaceName = Annotated[str, typer.Argument(metavar="NAMESPACE", help="Like xy-0146-qa; or a platform.")]
 
 
 @app.command()
@@ -33,7 +33,7 @@ def show(
 ) -> None:
     """Say who holds the lock of a namespace, or which locks are held."""
     platforms = _platforms(config)
-    found, errors = _held(platforms, _checked(namespace) if namespace else None)
+    found, errors = _held(platforms, _checked(platforms, namespace) if namespace else None)
     if found:
         OUTPUT.print(_table([held.lock for held in found]))
     if errors:
@@ -50,14 +50,14 @@ def break_lock(
 ) -> None:
     """End what the lock's run began, as its 'finish' would, and give the lock back; exit with 1 if that failed."""
     platforms = _platforms(config)
-    found, errors = _held(platforms, _checked(namespace))
+    found, errors = _held(platforms, _checked(platforms, namespace))
     if not found and errors:
         fail(*errors)
     if not found:
         OUTPUT.print(f"nobody holds the lock of {namespace}: there is nothing to break", markup=False)
         return
     held = found[0]
-    run = held.lock.record.plan.run
+    run = held.lock.record.run
     if run.installation != platforms.installation:
         fail(f"{held.lock}, of installation {run.installation}, not {platforms.installation}: break it from there")
     _announce(held)
@@ -74,7 +74,9 @@ def _platforms(config: Path | None) -> Platforms:
         fail(*error.errors)
 
 
-def _checked(namespace: str) -> str:
+def _checked(platforms: Platforms, namespace: str) -> str:
+    if namespace in platforms.platforms:  # its own stack is changed under its own lock
+        return namespace
     try:
         return str(naming.Namespace.parse(namespace))
     except naming.InvalidName as error:
@@ -114,7 +116,7 @@ def _table(locks: list[Lock]) -> Table:
         table.add_column(heading, overflow="fold")
     for lock in locks:
         since, until = (f"{moment:%Y-%m-%d %H:%M}" for moment in (lock.record.acquired_at, lock.lease_until))
-        run = str(lock.record.plan.run)
+        run = str(lock.record.run)
         table.add_row(lock.namespace, run, lock.airflow[:8], lock.phase, since, until, lock.failure)
     return table
 
@@ -140,19 +142,23 @@ def _end(held: HeldLock) -> None:
     from snaplift.aws.driving import drive
     from snaplift.aws.errors import sentence
     from snaplift.aws.steps import finish
+    from snaplift.aws.steps.change import ChangeFailed
 
     try:
         done = drive(
             lambda: finish.take_over(held),
             tell=lambda wait: OUTPUT.print(f"waiting for {wait}", markup=False, soft_wrap=True),
         )
-    except finish.Aborted as aborted:
+    except (finish.Aborted, ChangeFailed) as aborted:
         OUTPUT.print(f"{aborted}", markup=False, soft_wrap=True)
     except Exception as error:
         fail(sentence(error))
     else:
         if done.skipped:  # by somebody else, while this waited for an answer
             OUTPUT.print(done.skipped, markup=False, soft_wrap=True)
+            return
+        if "ended" in done.result:
+            OUTPUT.print(done.result["ended"], f"the lock of {held.lock.namespace} is free", sep="\n", markup=False)
             return
         left = f", and something is left: {done.result['left']}" if "left" in done.result else ""
         OUTPUT.print(f"release {done.result['active']} stays active{left}", markup=False, soft_wrap=True)

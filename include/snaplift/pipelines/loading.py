@@ -17,6 +17,7 @@ from snaplift.config.errors import InvalidConfiguration
 from snaplift.config.loading import find_configuration, load_platforms, load_tenant_named, tenant_names
 from snaplift.config.platform import Platforms
 from snaplift.config.tenant import Tenant
+from snaplift.pipelines.change import change_dag, platform_change_dag
 from snaplift.pipelines.nightly import nightly_dag
 from snaplift.pipelines.promote import promote_dag
 from snaplift.pipelines.provision import platform_dag, provision_dag
@@ -71,7 +72,7 @@ def _dags_of(root: Path, name: str, platforms: Platforms | None) -> Iterator[DAG
             tenant = load_tenant_named(root, name, platforms)
         except InvalidConfiguration as error:
             log.warning("%s: %s", name, error)
-    wanted = [partial(promote_dag, name, tenant, str(root)), partial(provision_dag, name, tenant, str(root))]
+    wanted = [partial(each, name, tenant, str(root)) for each in (promote_dag, provision_dag, change_dag)]
     if tenant is not None and tenant.nightly is not None:
         wanted.append(partial(nightly_dag, tenant, tenant.nightly))
     for compose in wanted:
@@ -93,4 +94,5 @@ def fleet_dags(file: str) -> dict[str, DAG]:
         platforms = load_platforms(root)
     except InvalidConfiguration:
         platforms = None
-    return {dag.dag_id: dag for dag in (platform_dag(platforms, str(root)), recover_dag(str(root)))}
+    dags = (platform_dag(platforms, str(root)), platform_change_dag(platforms, str(root)), recover_dag(str(root)))
+    return {dag.dag_id: dag for dag in dags}

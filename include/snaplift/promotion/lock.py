@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
 from pydantic import BaseModel, ConfigDict
 
+from snaplift.promotion.changes import Change
 from snaplift.promotion.plan import Before, Plan
+from snaplift.promotion.run import Run
 
 LEASE: Final = timedelta(hours=8)
 """Renewed at each step's start. Longer than the longest wait of a step with what comes on top of it (its deadline in
@@ -36,12 +39,59 @@ class UnreadableLock(RuntimeError):
 
 
 class Record(BaseModel):
-    """What is written with the lock, once."""
+    """What a promotion writes with the lock, once."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     plan: Plan
     acquired_at: datetime
+
+    @property
+    def run(self) -> Run:
+        return self.plan.run
+
+    @property
+    def name(self) -> str:
+        """What is locked."""
+        return str(self.plan.name)
+
+    @property
+    def tenant(self) -> str | None:
+        return str(self.plan.name.tenant)
+
+
+class ChangeRecord(BaseModel):
+    """What a change of stacks writes with the lock, once."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    change: Change
+    acquired_at: datetime
+
+    @property
+    def run(self) -> Run:
+        return self.change.run
+
+    @property
+    def name(self) -> str:
+        """What is locked: a namespace, or a platform."""
+        return self.change.name
+
+    @property
+    def tenant(self) -> str | None:
+        """Whose DAG the run is of; None: no tenant's."""
+        return self.change.tenant
+
+
+def parse_record(text: str) -> Record | ChangeRecord:
+    """Read a record.
+
+    :raises ValueError: it is not as this version writes it.
+    """
+    found = json.loads(text)
+    if isinstance(found, dict) and "change" in found:
+        return ChangeRecord.model_validate_json(text)
+    return Record.model_validate_json(text)
 
 
 class Lock(BaseModel):
@@ -55,11 +105,21 @@ class Lock(BaseModel):
     fence: int
     """Grows with every holder."""
     lease_until: datetime
-    record: Record
+    record: Record | ChangeRecord
     airflow: str = ""
     """The id of the metadata database that the holder's run is in; empty: it was in none, or it is not known."""
     failure: str = ""
     """Why the holder's last step failed; an abort tells it."""
+
+    @property
+    def plan(self) -> Plan:
+        """The promotion's plan.
+
+        :raises LockLost: it is no promotion that holds the lock.
+        """
+        if isinstance(self.record, Record):
+            return self.record.plan
+        raise LockLost(f"{self}: no promotion holds it")
 
     @property
     def held(self) -> bool:
@@ -75,7 +135,7 @@ class Lock(BaseModel):
 
     def __str__(self) -> str:
         return (
-            f"{self.namespace} is locked by run {self.record.plan.run} since "
+            f"{self.namespace} is locked by run {self.record.run} since "
             f"{self.record.acquired_at:%Y-%m-%d %H:%M} UTC ({self.phase})"
         )
 

@@ -39,8 +39,8 @@ def dags() -> dict[str, DAG]:
 
 def test_every_tenant_has_its_dags(dags: dict[str, DAG]) -> None:
     tenants = tenant_names(REPOSITORY / "config")
-    kinds = ("nightly", "promote", "provision")
-    fleet = {"platform.provision", "fleet.recover"}
+    kinds = ("change", "nightly", "promote", "provision")
+    fleet = {"platform.change", "platform.provision", "fleet.recover"}
     assert set(dags) == fleet | {f"{tenant}.{kind}" for tenant in tenants for kind in kinds}
 
 

@@ -18,7 +18,12 @@ DAG_ID, TASK_ID = "_AIRFLOW_PARSING_CONTEXT_DAG_ID", "_AIRFLOW_PARSING_CONTEXT_T
 
 
 def ids(tenant: str) -> set[str]:
-    return {f"{tenant}.promote", f"{tenant}.provision", f"{tenant}.nightly"}
+    return skeleton(tenant) | {f"{tenant}.nightly"}
+
+
+def skeleton(tenant: str) -> set[str]:
+    """What it has whatever is in its file."""
+    return {f"{tenant}.{kind}" for kind in ("promote", "provision", "change")}
 
 
 def test_a_tenants_shard_is_the_same_on_every_machine_and_in_every_process() -> None:
@@ -46,7 +51,7 @@ def test_a_shard_has_its_tenants_dags_and_no_others(load: Load) -> None:
     assert [tenant_dags(f"/dags/promote_{number:02}.py") for number in others] == [{}] * (SHARDS - 1)
 
 
-@pytest.mark.parametrize("kind", ["promote", "provision", "nightly"])
+@pytest.mark.parametrize("kind", ["promote", "provision", "change", "nightly"])
 def test_a_tasks_start_builds_its_tenant_only(load: Load, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     monkeypatch.setenv(DAG_ID, f"{XY}.{kind}")
     monkeypatch.setenv(TASK_ID, "plan")
@@ -65,7 +70,7 @@ def test_s13_a_tenant_whose_name_only_begins_alike_is_not_built(root: Path, monk
 def test_s37_a_broken_tenant_keeps_a_skeleton_and_hides_no_other(root: Path, load: Load, text: str) -> None:
     (root / "tenants" / f"{XY}.yaml").write_text(text)
     found = load(XY)
-    assert set(found) == ids(AB) | {f"{XY}.promote", f"{XY}.provision"}
+    assert set(found) == ids(AB) | skeleton(XY)
     assert found[f"{XY}.promote"].schedule is None
 
 
@@ -91,8 +96,8 @@ def test_s49_a_broken_tenants_run_under_way_can_end(root: Path, load: Load, monk
 @pytest.mark.parametrize("text", ["", "installation: [", "\x00"])
 def test_s37_broken_platforms_leave_every_tenants_skeleton(root: Path, load: Load, text: str) -> None:
     (root / "platforms.yaml").write_text(text)
-    assert set(load(XY)) == {f"{name}.{kind}" for name in (XY, AB) for kind in ("promote", "provision")}
-    assert set(fleet_dags("/dags/fleet.py")) == {"platform.provision", "fleet.recover"}
+    assert set(load(XY)) == skeleton(XY) | skeleton(AB)
+    assert set(fleet_dags("/dags/fleet.py")) == {"platform.provision", "platform.change", "fleet.recover"}
 
 
 @pytest.mark.parametrize("composer", ["promote_dag", "nightly_dag"])

@@ -10,7 +10,17 @@ from botocore.exceptions import ClientError
 
 from snaplift.aws.errors import absent_is_none, code
 from snaplift.aws.hooks.base import PlaceMixin
-from snaplift.promotion.lock import LEASE, Lock, LockHeld, LockLost, Phase, Record, UnreadableLock
+from snaplift.promotion.lock import (
+    LEASE,
+    ChangeRecord,
+    Lock,
+    LockHeld,
+    LockLost,
+    Phase,
+    Record,
+    UnreadableLock,
+    parse_record,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -85,20 +95,19 @@ class LockHook(PlaceMixin, AwsGenericHook["DynamoDBClient"]):
             phase=Phase(item["phase"]["S"]),
             fence=int(item["fence"]["N"]),
             lease_until=datetime.fromtimestamp(int(item["lease_until"]["N"]), UTC),
-            record=Record.model_validate_json(item["record"]["S"]),
+            record=parse_record(item["record"]["S"]),
             airflow=item.get("airflow", {}).get("S", ""),
             failure=item.get("failure", {}).get("S", ""),
         )
 
-    def acquire(self, table: str, record: Record, airflow: str = "") -> Lock:
-        """Take the lock of the record's plan's namespace; if the same run holds it, its lock is returned unchanged.
+    def acquire(self, table: str, record: Record | ChangeRecord, airflow: str = "") -> Lock:
+        """Take the lock that the record names; if the same run holds it, its lock is returned unchanged.
 
         :param airflow: the metadata database that the run is in.
         :raises LockHeld: another run holds it; the message says which.
         :raises LockLost: this run held it and its promotion is being aborted.
         """
-        plan = record.plan
-        namespace, token = str(plan.name), plan.run.token
+        namespace, token = record.name, record.run.token
         try:
             answer = self.client.update_item(
                 TableName=table,

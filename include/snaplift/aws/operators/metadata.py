@@ -44,7 +44,7 @@ def asking(ti: RuntimeTaskInstance, tenants: Callable[[], list[str]]) -> Callabl
     def ask(lock: Lock) -> Holder | None:
         if not is_asked(lock, airflow):
             return None
-        run = lock.record.plan.run
+        run = lock.record.run
         if not ti.get_dr_count(dag_id=run.dag_id, run_ids=[run.run_id]):
             return Holder(run=None)
         tasks = ti.get_task_states(dag_id=run.dag_id, task_ids=[FINISH], run_ids=[run.run_id])
@@ -52,7 +52,7 @@ def asking(ti: RuntimeTaskInstance, tenants: Callable[[], list[str]]) -> Callabl
             run=ti.get_dagrun_state(dag_id=run.dag_id, run_id=run.run_id),
             finish=tasks.get(run.run_id, {}).get(FINISH),
             paused=ti.get_dag(run.dag_id).is_paused,
-            stale=str(lock.record.plan.name.tenant) not in tenants(),
+            stale=lock.record.tenant is not None and lock.record.tenant not in tenants(),
         )
 
     return ask

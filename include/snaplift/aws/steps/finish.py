@@ -9,6 +9,7 @@ from datetime import datetime
 from snaplift import naming
 from snaplift.aws.aws import Aws
 from snaplift.aws.errors import StepFailed
+from snaplift.aws.steps import change
 from snaplift.aws.steps.activate import protect
 from snaplift.aws.steps.confirm import settle
 from snaplift.aws.steps.job import token
@@ -21,7 +22,7 @@ from snaplift.aws.steps.smoke import SERVING
 from snaplift.aws.steps.writes import find_candidates_writes
 from snaplift.config.platform import Platforms
 from snaplift.promotion import deployment
-from snaplift.promotion.lock import Lock, LockLost, Phase
+from snaplift.promotion.lock import ChangeRecord, Lock, LockLost, Phase
 from snaplift.promotion.plan import Place, Plan
 from snaplift.promotion.run import Run
 from snaplift.promotion.wait import Wait
@@ -45,16 +46,19 @@ def advance(platforms: Platforms, namespace: str, run: Run, now: Callable[[], da
 
 
 def take_over(held: HeldLock, now: Callable[[], datetime] = utc_now) -> Wait | Done:
-    """End a promotion in place of its run, which is dead, as the run would have ended it.
+    """End a promotion, or a change of stacks, in place of its run, which is dead, as the run would have ended it.
 
     The lease is not extended: whoever resumes this, or judges the lock again, finds it as it was.
 
     :param held: the lock as it was judged; nothing is done if it has changed hands since.
     :raises Aborted: as :func:`advance` does, and everything else.
+    :raises ChangeFailed: not all of a change was carried out; the lock is given back all the same.
     """
     lock = held.locks.find(held.place.lock_table, held.lock.namespace)
     if lock is None or not lock.held_by(held.lock.token) or lock.fence != held.lock.fence:
         return Done(skipped=f"the lock of {held.lock.namespace} was given back")
+    if isinstance(lock.record, ChangeRecord):
+        return change.end(held._replace(lock=lock), now, extended=False)
     return _end(held._replace(lock=lock), now, extended=False)
 
 
@@ -69,7 +73,7 @@ def _end(held: HeldLock, now: Callable[[], datetime], *, extended: bool) -> Wait
 
 
 def _complete_or_abort(held: HeldLock, now: Callable[[], datetime], *, extended: bool) -> Wait | Done:
-    (lock, place, locks), plan = held, held.lock.record.plan
+    (lock, place, locks), plan = held, held.lock.plan
     if not _is_active(place, plan):
         lock = locks.enter(place.lock_table, lock, Phase.ABORTING, now() if extended else None)
     # Looked at again: until the phase was another one, the run's own step may have moved the pointer.
@@ -97,7 +101,7 @@ def _tell_again(platforms: Platforms, namespace: str, run: Run) -> Done:
     found = find_lock(platforms, namespace, run, ended=True)
     if found is None:
         return Done(skipped="this run holds no lock: there is nothing to undo")
-    plan = found.lock.record.plan
+    plan = found.lock.plan
     if _is_active(found.place, plan):
         return _complete(found.lock)
     raise Aborted(_sentence(plan, found.lock, Aws.at(found.place)))
@@ -110,7 +114,7 @@ def _is_active(place: Place, plan: Plan) -> bool:
 
 def _complete(lock: Lock) -> Done:
     """Say what is active, and what is left over: after the activation a failure changes nothing any more."""
-    done = {"active": lock.record.plan.release or "origin"}
+    done = {"active": lock.plan.release or "origin"}
     if not lock.failure:
         return Done(done)
     log.warning("the release is active, and something is left: %s", lock.failure)

@@ -13,7 +13,7 @@ from snaplift.aws.steps.plan import look_before
 from snaplift.aws.steps.promotion import Done, utc_now
 from snaplift.config.fields import format_duration
 from snaplift.promotion.lock import LockHeld, Phase, PlanOutdated, Record, check_unchanged
-from snaplift.promotion.plan import Plan
+from snaplift.promotion.plan import Place, Plan
 from snaplift.promotion.wait import Wait
 
 
@@ -43,8 +43,8 @@ def advance(
     try:
         lock = aws.locks.acquire(place.lock_table, record, airflow)
     except LockHeld as held:
-        return _wait_or_give_up(plan, held, moment, since)
-    decided = lock.record.plan
+        return wait_or_give_up(place, str(plan.name), plan.effective.lock_wait, held, moment, since)
+    decided = lock.plan
     # An earlier try may have taken the lock and died before it checked; one that went on has made something.
     if completed is None and (lock.record.acquired_at == record.acquired_at or not has_begun(decided)):
         try:
@@ -59,24 +59,27 @@ def advance(
 def _completed(aws: Aws, plan: Plan) -> Record | None:
     """The record by which this run, with this plan, made what is active now. None: nothing of it is."""
     lock = aws.locks.find(plan.place.lock_table, str(plan.name))
-    if lock is None or lock.token != plan.run.token or lock.record.plan.before != plan.before:
+    if lock is None or lock.token != plan.run.token or lock.plan.before != plan.before:
         return None
     pointer, _ = aws.pointers.read(plan.name.pointer)
-    return lock.record if is_of(pointer.active, lock.record.plan) else None
+    return lock.record if isinstance(lock.record, Record) and is_of(pointer.active, lock.plan) else None
 
 
-def _wait_or_give_up(plan: Plan, held: LockHeld, moment: datetime, since: datetime | None) -> Wait:
-    """Wait for the lock for what is left of the time."""
-    limit = plan.effective.lock_wait
+def wait_or_give_up(
+    place: Place, name: str, limit: timedelta, held: LockHeld, moment: datetime, since: datetime | None
+) -> Wait:
+    """Wait for the lock for what is left of the time.
+
+    :raises LockHeld: nothing is left of it.
+    """
     left = limit - (moment - since) if since is not None else timedelta(0)
     if left <= timedelta(0):
         waited = f", {format_duration(limit)} after this run came" if since is not None and limit else ""
         raise LockHeld(
-            f"{held}{waited}. Wait for it to end, or end it in Airflow. If it does not go on: snaplift lock show "
-            f"{plan.name}"
+            f"{held}{waited}. Wait for it to end, or end it in Airflow. If it does not go on: snaplift lock show {name}"
         )
-    return Aws.at(plan.place).locks.wait(
-        "lock", str(plan.name), scope=plan.place.lock_table, done=(Phase.FREE,), absent="done", timeout=left
+    return Aws.at(place).locks.wait(
+        "lock", name, scope=place.lock_table, done=(Phase.FREE,), absent="done", timeout=left
     )
 
 

@@ -7,6 +7,7 @@ from contextlib import suppress
 
 from snaplift import naming
 from snaplift.aws.steps.promotion import Promotion
+from snaplift.promotion.lock import ChangeRecord
 from snaplift.promotion.plan import Plan
 from snaplift.promotion.pointer import Revision
 
@@ -34,6 +35,12 @@ def outlook(promotion: Promotion) -> list[str]:
 
     What cannot be looked at is named as such: this is also asked when something is wrong.
     """
+    if isinstance(record := promotion.lock.record, ChangeRecord):
+        stacks = ", ".join(each.stack for each in record.change.stacks)
+        return [
+            f"a change of {stacks} that was begun is waited for, and what was not begun is given up",
+            f"the lock of {record.name} is given back",
+        ]
     plan = promotion.plan
     with suppress(Exception):  # what is wrong with the pointer is said below
         if is_of(promotion.aws.pointers.read(plan.name.pointer)[0].active, plan):

@@ -48,7 +48,7 @@ class Promotion:
 
     @property
     def plan(self) -> Plan:
-        return self.lock.record.plan
+        return self.lock.plan
 
     @cached_property
     def fence(self) -> Fence:

@@ -12,6 +12,7 @@ from snaplift.aws.aws import Aws
 from snaplift.aws.errors import StepFailed
 from snaplift.aws.hooks.dynamodb import LockHook
 from snaplift.aws.steps import finish
+from snaplift.aws.steps.change import ChangeFailed
 from snaplift.aws.steps.promotion import Done, HeldLock, utc_now
 from snaplift.config.platform import Platforms
 from snaplift.promotion.lock import Lock
@@ -95,7 +96,7 @@ def _on_platform(platforms: Platforms, name: str, ask: Ask, now: Callable[[], da
 
 
 def _is_ours(lock: Lock, platforms: Platforms) -> bool:
-    return lock.record.plan.run.installation == platforms.installation
+    return lock.record.run.installation == platforms.installation
 
 
 def advance(platforms: Platforms, lead: Lead, ask: Ask, now: Callable[[], datetime] = utc_now) -> Wait | Done:
@@ -125,7 +126,7 @@ def _end(held: HeldLock, judgement: Judgement, now: Callable[[], datetime]) -> W
     lock = held.lock
     try:
         outcome = finish.take_over(held, now)
-    except finish.Aborted as aborted:
+    except (finish.Aborted, ChangeFailed) as aborted:
         outcome = Done({"ended": str(aborted)})
     if isinstance(outcome, Wait) or outcome.skipped:
         return outcome
@@ -133,4 +134,4 @@ def _end(held: HeldLock, judgement: Judgement, now: Callable[[], datetime]) -> W
     if left := outcome.result.get("left"):
         ended += f", and something is left: {left}"
     log.info("%s: %s; %s", lock, judgement.why, ended)
-    return Done({"namespace": lock.namespace, "run": str(lock.record.plan.run), "why": judgement.why, "ended": ended})
+    return Done({"namespace": lock.namespace, "run": str(lock.record.run), "why": judgement.why, "ended": ended})
