@@ -8,6 +8,7 @@ from snaplift import naming
 from snaplift.aws.aws import Aws
 from snaplift.aws.errors import StepFailed
 from snaplift.aws.hooks.cloudformation import FoundStack
+from snaplift.aws.steps.existing import check_existing
 from snaplift.aws.steps.plan import look_before
 from snaplift.aws.steps.provision import placed, platform_outputs, wanted_platform
 from snaplift.config.platform import Platforms
@@ -46,6 +47,7 @@ def layers_of_platform(platforms: Platforms, name: str) -> Layers:
     """
     wanted = wanted_platform(platforms, name)
     place = Place.of(name, platforms.platforms[name])
+    check_existing(Aws.at(place), name, platforms.platforms[name])
     return Layers(name, place, [Layer(wanted, _standing(Aws.at(place), name, "platform.provision"))])
 
 

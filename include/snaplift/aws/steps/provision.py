@@ -8,6 +8,7 @@ from snaplift import naming
 from snaplift.aws.aws import Aws
 from snaplift.aws.errors import StepFailed
 from snaplift.aws.hooks.cloudformation import CREATED, FoundStack
+from snaplift.aws.steps.existing import check_existing
 from snaplift.aws.steps.promotion import REMOVAL, Done
 from snaplift.config.platform import Platforms
 from snaplift.config.tenant import Tenant
@@ -32,6 +33,7 @@ def provision_platform(platforms: Platforms, name: str, run: Run) -> Wait | Done
     stack = wanted_platform(platforms, name)
     aws, platform = Aws.at(Place.of(name, platforms.platforms[name])), platforms.platforms[name]
     if aws.stacks.find(name) is None:
+        check_existing(aws, name, platform)
         usage = aws.databases.usage()
         _check_room(
             shortage("stacks", aws.stacks.usage()),
