@@ -204,7 +204,7 @@ def test_a_dead_runs_change_is_ended_in_its_place(installation: Installation) ->
     of_tenant(installation, "back2", "dev", installation.tenant).whole()
 
 
-def test_a_change_passes_the_live_revision_and_never_an_old_one(installation: Installation) -> None:
+def test_s44_a_change_passes_the_live_revision_and_never_an_old_one(installation: Installation) -> None:
     for _ in range(2):
         installation.driver("qa").promote("new")
     tenant = edited(installation, service__deployment__failures=7)
