@@ -201,6 +201,7 @@ def test_a_dead_runs_change_is_ended_in_its_place(installation: Installation) ->
         drive(lambda: finish.take_over(held))
     with pytest.raises(LockLost):
         change.apply(run.platforms, run.name, run.run)
+    assert run.finish().skipped == "this run has ended before, and gave its lock back"
     of_tenant(installation, "back2", "dev", installation.tenant).whole()
 
 

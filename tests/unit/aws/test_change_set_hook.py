@@ -76,6 +76,15 @@ def test_s40_one_whose_creation_was_answered_to_nobody_is_this_runs(hook: Any) -
     assert changes.ensure(STACK, FOUND, NAME).arn == ARN
 
 
+def test_a_template_that_a_person_gave_as_yaml_is_read_too(hook: Any) -> None:
+    changes, stub = hook
+    asked = {"StackName": ID, "TemplateStage": "Original"}
+    text = "Resources:\n  It:\n    Type: AWS::SSM::Parameter\n    Properties: {Value: !Ref A}\n"
+    resource = {"Type": "AWS::SSM::Parameter", "Properties": {"Value": {"Ref": "A"}}}
+    stub.add_response("get_template", {"TemplateBody": text}, asked)
+    assert changes.template(FOUND) == {"Resources": {"It": resource}}
+
+
 def test_it_is_read_to_the_last_page(hook: Any) -> None:
     changes, stub = hook
     details = [

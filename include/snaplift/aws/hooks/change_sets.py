@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -52,8 +53,13 @@ class ChangeSetHook(PlaceMixin, CloudFormationHook):
         return self.get_conn()
 
     def template(self, found: FoundStack) -> dict[str, Any]:
-        """Read the template that a stack was made of."""
-        return dict(self.client.get_template(StackName=found.id, TemplateStage="Original")["TemplateBody"])
+        """Read the template that a stack was made of; a person may have made it of YAML."""
+        body: Any = self.client.get_template(StackName=found.id, TemplateStage="Original")["TemplateBody"]
+        if isinstance(body, str):
+            from cfn_flip import to_json  # type: ignore[import-untyped]  # takes a while to import, and is rarely needed
+
+            body = json.loads(to_json(body))
+        return dict(body)
 
     def find(self, name: str, stack: str = "") -> FoundChangeSet | None:
         """Look a change set up, with all that it changes.

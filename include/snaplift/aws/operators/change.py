@@ -175,5 +175,5 @@ class FinishChangeOperator(_ChangeOperator, FinishOperator):
         forget(self.layers(context), self.run_of(context))
         if failed:
             # The teardown's colour is the run's: a change that was refused must not end green.
-            raise StepFailed(f"nothing was changed: {', '.join(failed)} failed, whose log says why")
+            raise StepFailed(f"{outcome.skipped}. {', '.join(failed)} failed, whose log says why")
         return outcome

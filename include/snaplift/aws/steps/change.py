@@ -190,8 +190,11 @@ def finish(platforms: Platforms, name: str, run: Run, now: Callable[[], datetime
 
     :raises ChangeFailed: not all of it was carried out.
     """
-    held = find_lock(platforms, name, run)
-    return Done(skipped="this run holds no lock: nothing was changed") if held is None else end(held, now)
+    if (held := find_lock(platforms, name, run)) is not None:
+        return end(held, now)
+    if find_lock(platforms, name, run, ended=True) is not None:
+        return Done(skipped="this run has ended before, and gave its lock back")
+    return Done(skipped="this run held no lock: nothing was changed")
 
 
 def end(held: HeldLock, now: Callable[[], datetime] = utc_now, *, extended: bool = True) -> Wait | Done:
