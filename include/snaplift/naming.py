@@ -125,6 +125,10 @@ class Tenant:
         return f"{self}.nightly"
 
     @property
+    def change_dag_id(self) -> str:
+        return f"{self}.change"
+
+    @property
     def provision_dag_id(self) -> str:
         return f"{self}.provision"
 

@@ -18,7 +18,7 @@ from tests.unit.config.conftest import PLATFORMS, TENANT
 pytestmark = pytest.mark.timeout(600)
 DAGS = Path(__file__).parents[2] / "dags"
 NAMES = [f"t{number % 26:02}-{number:04}" for number in range(1000)]
-KINDS = ("nightly", "promote", "provision")
+KINDS = ("change", "nightly", "promote", "provision")
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,12 @@ def test_every_dag_of_a_thousand_tenants_is_registered(parsed: list[Parsed], not
     note("\n".join(_lines(parsed)))
     assert {error for each in parsed for error in each.errors.items()} == set()
     assert sorted(dag for each in parsed for dag in each.dags) == sorted(
-        ["fleet.reap", "fleet.recover", "platform.provision", *(f"{name}.{kind}" for name in NAMES for kind in KINDS)]
+        [
+            *(f"fleet.{each}" for each in ("drift", "expire", "inventory", "offboard", "reap", "recover")),
+            "platform.change",
+            "platform.provision",
+            *(f"{name}.{kind}" for name in NAMES for kind in KINDS),
+        ]
     )
 
 

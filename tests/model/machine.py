@@ -246,7 +246,7 @@ class Promotions(RuleBasedStateMachine):
         return [run for run in found if run.state in {"ended", "dead"}]
 
     def _ask(self, lock: Lock) -> Holder | None:
-        return next(run.holder() for run in self.runs if run.run == lock.record.plan.run)
+        return next(run.holder() for run in self.runs if run.run == lock.record.run)
 
     def _now(self) -> datetime:
         return self.world.now

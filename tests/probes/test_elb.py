@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from tests.probes.asking import refusal, refusal_message
+from tests.probes.asking import fresh, refusal, refusal_message
+from tests.probes.conftest import Clients
 from tests.support.compute import Site, control, forward, target_group
 from tests.support.requests import eventually
 
@@ -284,3 +285,20 @@ def test_requests_are_counted_by_host(site: Site, endpoint: str, backends: tuple
     for _ in range(3):
         assert site.get()[0] == 200
     eventually(lambda: control(endpoint, "requests").get(site.host) == {"requests": 3, "failed": 0}, "they are counted")
+
+
+def test_a_load_balancer_is_in_the_network_of_its_subnets(aws: Clients) -> None:
+    ec2, elb = aws("ec2"), aws("elbv2")
+    vpc = ec2.create_vpc(CidrBlock="10.77.0.0/16")["Vpc"]["VpcId"]
+    zones = [zone["ZoneName"] for zone in ec2.describe_availability_zones()["AvailabilityZones"][:2]]
+    subnets = [
+        ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.77.{number}.0/24", AvailabilityZone=zone)["Subnet"]["SubnetId"]
+        for number, zone in enumerate(zones)
+    ]
+    [made] = elb.create_load_balancer(Name=fresh("lb"), Subnets=subnets, Scheme="internal")["LoadBalancers"]
+    [found] = elb.describe_load_balancers(LoadBalancerArns=[made["LoadBalancerArn"]])["LoadBalancers"]
+    elb.delete_load_balancer(LoadBalancerArn=made["LoadBalancerArn"])
+    for subnet in subnets:
+        ec2.delete_subnet(SubnetId=subnet)
+    ec2.delete_vpc(VpcId=vpc)
+    assert found["VpcId"] == vpc

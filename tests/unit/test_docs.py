@@ -13,6 +13,7 @@ from snaplift import naming
 from snaplift.aws.links.outcome import LINKS, OF_STEP
 from snaplift.config.loading import load_platforms, load_tenant_named
 from snaplift.naming import Namespace, Release, Tenant
+from snaplift.pipelines.change import change_dag, platform_change_dag
 from snaplift.pipelines.expire import EXPIRE_DAG_ID, expire_dag
 from snaplift.pipelines.offboard import OFFBOARD_DAG_ID, offboard_dag
 from snaplift.pipelines.preview import preview_dag, preview_remove_dag
@@ -92,7 +93,17 @@ def test_a_link_leads_to_a_page_and_a_heading(page: Path, target: str) -> None:
         ("since when nothing refers to a thing, in the lock table", QA.mark(RESOURCE_ID)),
         ("key alias", naming.key_alias("platform-nonprod")),
         ("boundary of namespaces' roles", naming.role_boundary("platform-nonprod")),
-        ("DAGs", f"{QA.tenant.promote_dag_id}`, `{QA.tenant.provision_dag_id}`, `{QA.tenant.nightly_dag_id}"),
+        (
+            "DAGs",
+            "`, `".join(
+                (
+                    QA.tenant.promote_dag_id,
+                    QA.tenant.provision_dag_id,
+                    QA.tenant.change_dag_id,
+                    QA.tenant.nightly_dag_id,
+                )
+            ),
+        ),
     ],
 )
 def test_a_name_is_as_the_page_has_it(what: str, name: str) -> None:
@@ -122,7 +133,9 @@ def dags() -> dict[str, DAG]:
     made = [
         promote_dag("xy-0146", tenant, folder),
         provision_dag("xy-0146", tenant, folder),
+        change_dag("xy-0146", tenant, folder),
         platform_dag(platforms, folder),
+        platform_change_dag(platforms, folder),
         recover_dag(folder),
         preview_dag("xy-0146", tenant, folder),
         preview_remove_dag("xy-0146", tenant, folder),
@@ -147,7 +160,7 @@ def test_every_param_is_on_the_page(dags: dict[str, DAG]) -> None:
 
 def test_every_task_is_on_the_page_in_its_group(dags: dict[str, DAG]) -> None:
     page = rows("dags.md", "Tasks")
-    for column, dag_id in enumerate(("xy-0146.promote", "xy-0146.provision", "xy-0146.preview")):
+    for column, dag_id in enumerate(("xy-0146.promote", "xy-0146.provision", "xy-0146.preview", "xy-0146.change")):
         groups: dict[str, list[str]] = {}
         for task in dags[dag_id].tasks:
             group = task.task_group.group_id if task.task_group else None
@@ -155,6 +168,7 @@ def test_every_task_is_on_the_page_in_its_group(dags: dict[str, DAG]) -> None:
         for name, tasks in groups.items():
             assert sorted(code(page[name][column])) == sorted(tasks), name
     assert dags[PLATFORM_DAG_ID].task_ids == ["stack"]
+    assert dags["platform.change"].task_ids == dags["xy-0146.change"].task_ids
     assert dags[RECOVER_DAG_ID].task_ids == ["find", "recover"]
     assert dags[EXPIRE_DAG_ID].task_ids == ["find", "dismantle"]
     assert dags[OFFBOARD_DAG_ID].task_ids == ["find", "approve", "dismantle"]

@@ -7,6 +7,7 @@ from typing import Any
 
 from snaplift.aws.fence import Fence
 from snaplift.aws.hooks.base import CLIENT_CONFIG
+from snaplift.aws.hooks.change_sets import ChangeSetHook
 from snaplift.aws.hooks.cloudformation import StackHook
 from snaplift.aws.hooks.dynamodb import LockHook
 from snaplift.aws.hooks.ec2 import NetworkHook
@@ -52,6 +53,10 @@ class Aws:
     @cached_property
     def stacks(self) -> StackHook:
         return StackHook(**self._given)
+
+    @cached_property
+    def change_sets(self) -> ChangeSetHook:
+        return ChangeSetHook(**self._given)
 
     @cached_property
     def databases(self) -> DatabaseHook:

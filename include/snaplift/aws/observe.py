@@ -18,6 +18,11 @@ def _stack(aws: Aws, wait: Wait) -> Observation | None:
     return Observation(state=found.status, identity=found.id, detail=found.reason) if found else None
 
 
+def _change_set(aws: Aws, wait: Wait) -> Observation | None:
+    found = aws.change_sets.find(wait.name, wait.scope or "")
+    return Observation(state=found.state, identity=found.arn, detail=found.reason) if found else None
+
+
 def _db_instance(aws: Aws, wait: Wait) -> Observation | None:
     found = aws.databases.instance(wait.name)
     return Observation(state=found.status, identity=found.resource_id) if found else None
@@ -66,6 +71,7 @@ def _lock(aws: Aws, wait: Wait) -> Observation | None:
 
 LOOKS: dict[Kind, Look] = {
     "stack": _stack,
+    "change_set": _change_set,
     "db_instance": _db_instance,
     "db_snapshot": _db_snapshot,
     "service": _service,

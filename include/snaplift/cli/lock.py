@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(name="lock", help="See the locks of namespaces, and break one.", no_args_is_help=True)
 
-NamespaceName = Annotated[str, typer.Argument(metavar="NAMESPACE", help="Like xy-0146-qa.")]
+NamespaceName = Annotated[str, typer.Argument(metavar="NAMESPACE", help="Like xy-0146-qa; or a platform.")]
 
 
 @app.command()
@@ -33,7 +33,7 @@ def show(
 ) -> None:
     """Say who holds the lock of a namespace, or which locks are held."""
     platforms = _platforms(config)
-    found, errors = _held(platforms, _checked(namespace) if namespace else None)
+    found, errors = _held(platforms, _checked(platforms, namespace) if namespace else None)
     if found:
         OUTPUT.print(_table([held.lock for held in found]))
     if errors:
@@ -50,7 +50,7 @@ def break_lock(
 ) -> None:
     """End what the lock's run began, as its 'finish' would, and give the lock back; exit with 1 if that failed."""
     platforms = _platforms(config)
-    found, errors = _held(platforms, _checked(namespace))
+    found, errors = _held(platforms, _checked(platforms, namespace))
     if not found and errors:
         fail(*errors)
     if not found:
@@ -74,7 +74,9 @@ def _platforms(config: Path | None) -> Platforms:
         fail(*error.errors)
 
 
-def _checked(namespace: str) -> str:
+def _checked(platforms: Platforms, namespace: str) -> str:
+    if namespace in platforms.platforms:  # its own stack is changed under its own lock
+        return namespace
     try:
         return str(naming.Namespace.parse(namespace))
     except naming.InvalidName as error:

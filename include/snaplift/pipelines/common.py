@@ -26,6 +26,9 @@ BY_HAND: Final[Any] = frozenset({"manual", "operator_triggered"})
 SCHEDULED_OR_BY_HAND: Final[Any] = BY_HAND | {"scheduled"}
 
 
+BROKEN: Final = "This tenant's file is broken"
+
+
 def tags(tenant: str, purpose: str, settings: Tenant | None) -> list[str]:
     """Tags by which a tenant's DAGs are found in the UI."""
     return sorted({"snaplift", purpose, tenant, *(settings.tags if settings else ())})

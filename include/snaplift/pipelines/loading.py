@@ -17,6 +17,7 @@ from snaplift.config.errors import InvalidConfiguration
 from snaplift.config.loading import find_configuration, load_platforms, load_tenant_named, tenant_names
 from snaplift.config.platform import Platforms
 from snaplift.config.tenant import Tenant
+from snaplift.pipelines.change import change_dag, platform_change_dag
 from snaplift.pipelines.expire import expire_dag
 from snaplift.pipelines.inventory import drift_dag, inventory_dag
 from snaplift.pipelines.nightly import nightly_dag
@@ -76,7 +77,7 @@ def _dags_of(root: Path, name: str, platforms: Platforms | None) -> Iterator[DAG
             tenant = load_tenant_named(root, name, platforms)
         except InvalidConfiguration as error:
             log.warning("%s: %s", name, error)
-    composers = [promote_dag, provision_dag]
+    composers = [promote_dag, provision_dag, change_dag]
     if tenant is None or tenant.previews is not None:  # a broken file may have had previews, whose runs have to end
         composers += [preview_dag, preview_remove_dag]
     wanted = [partial(compose, name, tenant, str(root)) for compose in composers]
@@ -101,6 +102,6 @@ def fleet_dags(file: str) -> dict[str, DAG]:
         platforms = load_platforms(root)
     except InvalidConfiguration:
         platforms = None
-    dags = [make(platforms, str(root)) for make in (platform_dag, reap_dag)]
+    dags = [make(platforms, str(root)) for make in (platform_dag, platform_change_dag, reap_dag)]
     dags += [make(str(root)) for make in (recover_dag, expire_dag, offboard_dag, inventory_dag, drift_dag)]
     return {dag.dag_id: dag for dag in dags}

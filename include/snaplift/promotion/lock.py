@@ -9,6 +9,7 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict, Field
 
 from snaplift import naming
+from snaplift.promotion.changes import Change
 from snaplift.promotion.dismantling import Dismantling
 from snaplift.promotion.plan import Before, Frozen, Plan
 from snaplift.promotion.run import Run
@@ -59,7 +60,7 @@ class Errand(Frozen):
         return f"is held to {self.what}"
 
 
-Work = Plan | Dismantling | Errand
+Work = Plan | Dismantling | Change | Errand
 """What a lock is held for; each says its ``run``, and the ``name`` of what is locked."""
 
 

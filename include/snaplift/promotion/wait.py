@@ -7,7 +7,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-Kind = Literal["stack", "db_instance", "db_snapshot", "service", "service_deployment", "task", "http", "lock"]
+Kind = Literal[
+    "stack", "change_set", "db_instance", "db_snapshot", "service", "service_deployment", "task", "http", "lock"
+]
 
 
 class Verdict(StrEnum):
@@ -43,7 +45,7 @@ class Wait(BaseModel):
     name: str
     """What the API is asked for: an identifier or ARN."""
     scope: str | None = None
-    """Where the name means something: a cluster, a lock table; for ``http`` the Host header."""
+    """Where the name means something: a cluster, a lock table, a change set's stack; for ``http`` the Host header."""
     identity: str | None = None
     done: tuple[str, ...]
     failed: tuple[str, ...] = ()

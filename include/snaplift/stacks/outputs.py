@@ -66,6 +66,10 @@ class PlatformOutputs(Outputs):
         found = _entry(self.load_balancers, name, "load balancer")
         return SharedLoadBalancer(found["listener"], found["security_group"])
 
+    def has_load_balancer(self, name: str, listener: str | None) -> bool:
+        """Say whether a load balancer of the platform has this listener."""
+        return bool(json.loads(self.load_balancers).get(name, {}).get("listener") == listener)
+
     def parameter_group(self, family: str) -> str:
         """Name the platform's parameter group for an engine family.
 

@@ -45,6 +45,20 @@ def install(balancing: LoadBalancing, checks: Checks) -> None:
         table[name] = api.guarded(None, handler)
     describe_groups = patching.entry(table, "DescribeTargetGroups", of="alb._ACTION_MAP")
     table["DescribeTargetGroups"] = api.with_load_balancers(describe_groups)
+    _tell_networks(alb)
+
+
+def _tell_networks(alb: Any) -> None:
+    """A load balancer is in the network of its subnets; ministack says one that it has made up."""
+    from ministack.services import ec2
+
+    patching.require(ec2, "_subnets")
+
+    def described(balancer: dict[str, Any]) -> str:
+        networks = [ec2._subnets[subnet]["VpcId"] for subnet in balancer["Subnets"] if subnet in ec2._subnets]
+        return str(original({**balancer, **({"VpcId": networks[0]} if networks else {})}))
+
+    original = patching.replace(alb, "_lb_xml", described)
 
 
 class _Api:

@@ -177,6 +177,15 @@ def test_s30_a_stack_that_failed_fails_with_the_first_thing_that_went_wrong(
     assert str(failed.value) == f"stack {STACK.name} is {status}: Instance: no such snapshot"
 
 
+def test_s30_what_went_wrong_before_the_latest_update_is_another_story(hook: tuple[StackHook, Stubber]) -> None:
+    stacks, script = hook
+    begun = {**failed_event("xy-0146-qa-db", "", "UPDATE_IN_PROGRESS"), "PhysicalResourceId": ID}
+    follows = failed_event("Secret", "Resource update cancelled", "UPDATE_FAILED")
+    first = failed_event("Instance", "no such class", "UPDATE_FAILED")
+    fails_with(script, follows, first, begun, failed_event("Instance", "long ago"))
+    assert stacks.first_failure(ID) == "Instance: no such class"
+
+
 def test_s14_an_error_is_not_taken_for_an_absence(hook: tuple[StackHook, Stubber]) -> None:
     stacks, script = hook
     script.add_client_error("describe_stacks", "ValidationError", "1 validation error detected")

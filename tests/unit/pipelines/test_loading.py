@@ -14,13 +14,16 @@ from snaplift.pipelines.loading import SHARDS, fleet_dags, shard_of, shard_of_fi
 from tests.unit.pipelines.conftest import Load, neighbour_of
 
 XY, AB = "xy-0146", neighbour_of("xy-0146")
-SKELETON = ("promote", "provision", "preview", "preview_remove")
-"""Whose runs have to end although nobody knows any more what the file said."""
 DAG_ID, TASK_ID = "_AIRFLOW_PARSING_CONTEXT_DAG_ID", "_AIRFLOW_PARSING_CONTEXT_TASK_ID"
 
 
 def ids(tenant: str) -> set[str]:
-    return {f"{tenant}.promote", f"{tenant}.provision", f"{tenant}.nightly"}
+    return {f"{tenant}.{kind}" for kind in ("promote", "provision", "change", "nightly")}
+
+
+def skeleton(tenant: str) -> set[str]:
+    """Whose runs have to end although nobody knows any more what the file said."""
+    return {f"{tenant}.{kind}" for kind in ("promote", "provision", "change", "preview", "preview_remove")}
 
 
 def test_a_tenants_shard_is_the_same_on_every_machine_and_in_every_process() -> None:
@@ -48,7 +51,7 @@ def test_a_shard_has_its_tenants_dags_and_no_others(load: Load) -> None:
     assert [tenant_dags(f"/dags/promote_{number:02}.py") for number in others] == [{}] * (SHARDS - 1)
 
 
-@pytest.mark.parametrize("kind", ["promote", "provision", "nightly"])
+@pytest.mark.parametrize("kind", ["promote", "provision", "change", "nightly"])
 def test_a_tasks_start_builds_its_tenant_only(load: Load, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     monkeypatch.setenv(DAG_ID, f"{XY}.{kind}")
     monkeypatch.setenv(TASK_ID, "plan")
@@ -67,7 +70,7 @@ def test_s13_a_tenant_whose_name_only_begins_alike_is_not_built(root: Path, monk
 def test_s37_a_broken_tenant_keeps_a_skeleton_and_hides_no_other(root: Path, load: Load, text: str) -> None:
     (root / "tenants" / f"{XY}.yaml").write_text(text)
     found = load(XY)
-    assert set(found) == ids(AB) | {f"{XY}.{kind}" for kind in SKELETON}
+    assert set(found) == ids(AB) | skeleton(XY)
     assert found[f"{XY}.promote"].schedule is None
 
 
@@ -93,9 +96,9 @@ def test_s49_a_broken_tenants_run_under_way_can_end(root: Path, load: Load, monk
 @pytest.mark.parametrize("text", ["", "installation: [", "\x00"])
 def test_s37_broken_platforms_leave_every_tenants_skeleton(root: Path, load: Load, text: str) -> None:
     (root / "platforms.yaml").write_text(text)
-    assert set(load(XY)) == {f"{name}.{kind}" for name in (XY, AB) for kind in SKELETON}
+    assert set(load(XY)) == skeleton(XY) | skeleton(AB)
     fleet = {f"fleet.{each}" for each in ("drift", "expire", "inventory", "offboard", "reap", "recover")}
-    assert set(fleet_dags("/dags/fleet.py")) == {"platform.provision"} | fleet
+    assert set(fleet_dags("/dags/fleet.py")) == {"platform.provision", "platform.change"} | fleet
 
 
 @pytest.mark.parametrize("composer", ["promote_dag", "nightly_dag"])

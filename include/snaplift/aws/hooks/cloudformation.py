@@ -58,6 +58,9 @@ class FoundStack:
     outputs: dict[str, str] = field(default_factory=dict)
     created_at: datetime | None = None
     protected: bool = False
+    parameters: dict[str, str] = field(default_factory=dict)
+    change_set: str = ""
+    """The ARN of the one that was executed last, as far as CloudFormation tells."""
 
     @property
     def run(self) -> str | None:
@@ -80,6 +83,8 @@ def _stack(found: StackTypeDef) -> FoundStack:
         reason=found.get("StackStatusReason", ""),
         tags=from_tag_list(found.get("Tags")),
         outputs={output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])},
+        parameters={each["ParameterKey"]: each["ParameterValue"] for each in found.get("Parameters", [])},
+        change_set=found.get("ChangeSetId", ""),
         created_at=found.get("CreationTime"),
         protected=found.get("EnableTerminationProtection", False),
     )
@@ -198,12 +203,17 @@ class StackHook(PlaceMixin, CloudFormationHook):
         self.client.update_termination_protection(StackName=found.name, EnableTerminationProtection=False)
 
     def first_failure(self, stack_id: str) -> str:
-        """The first thing that went wrong in a stack, in AWS's words: what came after follows from it."""
+        """The first thing that went wrong in a stack, in AWS's words: what came after follows from it.
+
+        What went wrong before the stack's latest update is another story.
+        """
         first = ""
         for page in self.client.get_paginator("describe_stack_events").paginate(StackName=stack_id):
             for event in page["StackEvents"]:  # newest first
                 if event.get("ResourceStatus", "").endswith("_FAILED"):
                     first = f"{event.get('LogicalResourceId')}: {event.get('ResourceStatusReason', '')}"
+                if event.get("PhysicalResourceId") == stack_id and event.get("ResourceStatus") == "UPDATE_IN_PROGRESS":
+                    return first
         return first
 
     def usage(self) -> Usage | None:

@@ -1,4 +1,4 @@
-"""EC2: who may reach a database."""
+"""EC2: who may reach a database, and networks that stand."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import Any
 from airflow.providers.amazon.aws.hooks.ec2 import EC2Hook
 from botocore.exceptions import ClientError
 
-from snaplift.aws.errors import code
+from snaplift.aws.errors import absent_is_none, code
 from snaplift.aws.hooks.base import PlaceMixin, to_tag_list
+from snaplift.promotion.existing import Subnet
 
 
 class NetworkHook(PlaceMixin, EC2Hook):
@@ -50,3 +51,26 @@ class NetworkHook(PlaceMixin, EC2Hook):
             for page in pages
             for rule in page["SecurityGroupRules"]
         )
+
+    def vpcs(self, vpc: str) -> tuple[str, ...]:
+        """Look a network up by its id. None: there is no such network here."""
+        client: Any = self.conn
+        with absent_is_none("InvalidVpcID.NotFound"):
+            return tuple(each["VpcId"] for each in client.describe_vpcs(VpcIds=[vpc])["Vpcs"])
+        return ()
+
+    def subnet(self, subnet: str) -> Subnet | None:
+        """Look a subnet up."""
+        client: Any = self.conn
+        with absent_is_none("InvalidSubnetID.NotFound"):
+            for each in client.describe_subnets(SubnetIds=[subnet])["Subnets"]:
+                return Subnet(vpc=each["VpcId"], zone=each["AvailabilityZone"])
+        return None
+
+    def network_of(self, group: str) -> str | None:
+        """Say which network a security group is in. None: there is no such group."""
+        client: Any = self.conn
+        with absent_is_none("InvalidGroup.NotFound", "InvalidGroupId.Malformed"):
+            for each in client.describe_security_groups(GroupIds=[group])["SecurityGroups"]:
+                return str(each["VpcId"])
+        return None

@@ -116,6 +116,11 @@ class ServiceHook(PlaceMixin, EcsHook):
 
     # -- services ----------------------------------------------------------------------------------------------
 
+    def active_clusters(self, cluster: str) -> tuple[str, ...]:
+        """Look a cluster up by its name. None: there is none, or it is going."""
+        found = self.client.describe_clusters(clusters=[cluster])["clusters"]
+        return tuple(each["clusterName"] for each in found if each["status"] == "ACTIVE")
+
     def service(self, cluster: str, name: str) -> deployment.Service | None:
         """Look a service up. None: there is none, or it was deleted.
 

@@ -6,7 +6,9 @@ from typing import Any
 
 from airflow.providers.amazon.aws.hooks.base_aws import AwsGenericHook
 
+from snaplift.aws.errors import absent_is_none
 from snaplift.aws.hooks.base import PlaceMixin
+from snaplift.promotion.existing import Listener
 from snaplift.promotion.quotas import Usage
 
 
@@ -35,6 +37,22 @@ class ListenerHook(PlaceMixin, AwsGenericHook[Any]):
         }
         names = {name: f"{name.replace(' ', '-')}-per-application-load-balancer" for name in used}
         return {name: Usage(used=used[name], limit=limits[names[name]]) for name in used if names[name] in limits}
+
+    def find(self, listener: str) -> Listener | None:
+        """Look a listener up, with what its load balancer is. None: there is none."""
+        with absent_is_none("ListenerNotFound", "ListenerNotFoundException"):
+            for found in self._all("describe_listeners", "Listeners", ListenerArns=[listener]):
+                [balancer] = self._all(
+                    "describe_load_balancers", "LoadBalancers", LoadBalancerArns=[found["LoadBalancerArn"]]
+                )
+                return Listener(
+                    protocol=found["Protocol"],
+                    port=found["Port"],
+                    balancer_type=balancer["Type"],
+                    vpc=balancer["VpcId"],
+                    security_groups=tuple(balancer.get("SecurityGroups", ())),
+                )
+        return None
 
     def _all(self, operation: str, key: str, **given: Any) -> list[Any]:
         pages = self.get_conn().get_paginator(operation).paginate(**given)

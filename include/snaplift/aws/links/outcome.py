@@ -31,6 +31,8 @@ Links = dict[type[BaseAwsLink], dict[str, str]]
 OF_STEP: Final[dict[str, tuple[type[BaseAwsLink], ...]]] = {
     "stack": (StackLink,),
     "namespace": (StackLink,),
+    "show": (StackLink,),
+    "apply": (StackLink,),
     "plan": (SiteLink,),
     "lock": (LockLink,),
     "snapshot": (SnapshotLink, InstanceLink),

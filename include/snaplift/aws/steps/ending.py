@@ -6,8 +6,9 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
-from snaplift.aws.steps import dismantle, finish, reap
+from snaplift.aws.steps import change, dismantle, finish, reap
 from snaplift.aws.steps.promotion import Done, HeldLock, utc_now
+from snaplift.promotion.changes import Change
 from snaplift.promotion.dismantling import Dismantling
 from snaplift.promotion.lock import Errand, Work
 from snaplift.promotion.plan import Plan
@@ -19,6 +20,7 @@ End = Callable[[HeldLock, Callable[[], datetime]], Wait | Done]
 ENDINGS: Final[dict[type[Work], End]] = {
     Plan: finish.take_over,
     Dismantling: dismantle.take_over,
+    Change: change.take_over,
     Errand: reap.take_over,
 }
 

@@ -15,7 +15,7 @@ from snaplift.aws.steps.standing import find_kept
 from snaplift.config.fields import format_duration
 from snaplift.promotion.earlier import refuse_reuse
 from snaplift.promotion.lock import LockHeld, Phase, PlanOutdated, Record, check_unchanged
-from snaplift.promotion.plan import Plan
+from snaplift.promotion.plan import Place, Plan
 from snaplift.promotion.wait import Wait
 
 
@@ -45,7 +45,7 @@ def advance(
     try:
         lock = aws.locks.acquire(place.lock_table, record, airflow)
     except LockHeld as held:
-        return _wait_or_give_up(plan, held, moment, since)
+        return wait_or_give_up(place, str(plan.name), plan.effective.lock_wait, held, moment, since)
     decided = lock.record.plan
     # An earlier try may have taken the lock and died before it checked; one that went on has made something.
     if completed is None and (lock.record.acquired_at == record.acquired_at or not has_begun(decided)):
@@ -68,18 +68,21 @@ def _completed(aws: Aws, plan: Plan) -> Record | None:
     return lock.record if is_of(pointer.active, earlier) else None
 
 
-def _wait_or_give_up(plan: Plan, held: LockHeld, moment: datetime, since: datetime | None) -> Wait:
-    """Wait for the lock for what is left of the time."""
-    limit = plan.effective.lock_wait
+def wait_or_give_up(
+    place: Place, name: str, limit: timedelta, held: LockHeld, moment: datetime, since: datetime | None
+) -> Wait:
+    """Wait for the lock for what is left of the time.
+
+    :raises LockHeld: nothing is left of it.
+    """
     left = limit - (moment - since) if since is not None else timedelta(0)
     if left <= timedelta(0):
         waited = f", {format_duration(limit)} after this run came" if since is not None and limit else ""
         raise LockHeld(
-            f"{held}{waited}. Wait for it to end, or end it in Airflow. If it does not go on: snaplift lock show "
-            f"{plan.name}"
+            f"{held}{waited}. Wait for it to end, or end it in Airflow. If it does not go on: snaplift lock show {name}"
         )
-    return Aws.at(plan.place).locks.wait(
-        "lock", str(plan.name), scope=plan.place.lock_table, done=(Phase.FREE,), absent="done", timeout=left
+    return Aws.at(place).locks.wait(
+        "lock", name, scope=place.lock_table, done=(Phase.FREE,), absent="done", timeout=left
     )
 
 

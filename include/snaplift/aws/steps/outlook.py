@@ -7,6 +7,7 @@ from contextlib import suppress
 
 from snaplift import naming
 from snaplift.aws.steps.promotion import Promotion
+from snaplift.promotion.changes import Change
 from snaplift.promotion.dismantling import Dismantling
 from snaplift.promotion.lock import Errand
 from snaplift.promotion.plan import Plan
@@ -41,6 +42,12 @@ def outlook(promotion: Promotion) -> list[str]:
     match (record := promotion.lock.record).work:
         case Dismantling():
             return [f"the lock of {record.name} is given back, whose removal is not finished"]
+        case Change(stacks=changed):
+            stacks = ", ".join(each.stack for each in changed)
+            return [
+                f"a change of {stacks} that was begun is waited for, and what was not begun is given up",
+                f"the lock of {record.name} is given back",
+            ]
         case Errand() as errand:
             return [f"the lock of {record.name}, which {errand.doing}, is given back: there is nothing to undo"]
     plan = promotion.plan

@@ -8,6 +8,7 @@ from snaplift import naming
 from snaplift.aws.aws import Aws
 from snaplift.aws.errors import StepFailed
 from snaplift.aws.hooks.cloudformation import CREATED, FoundStack
+from snaplift.aws.steps.existing import check_existing
 from snaplift.aws.steps.promotion import REMOVAL, Done
 from snaplift.config.platform import Platforms
 from snaplift.config.tenant import Tenant
@@ -29,23 +30,32 @@ def provision_platform(platforms: Platforms, name: str, run: Run) -> Wait | Done
 
     :raises StepFailed: it could not be made, or what it builds on does not stand.
     """
-    from snaplift.stacks.platform import platform_stack
-
-    if name not in platforms.platforms:
-        raise StepFailed(f"there is no platform {name!r}; there are {', '.join(platforms.platforms)}")
-    stack = platform_stack(platforms, name)
+    stack = wanted_platform(platforms, name)
     aws, platform = Aws.at(Place.of(name, platforms.platforms[name])), platforms.platforms[name]
     if aws.stacks.find(name) is None:
+        check_existing(aws, name, platform)
         usage = aws.databases.usage()
         _check_room(
             shortage("stacks", aws.stacks.usage()),
             shortage("DB parameter groups", usage.get("DBParameterGroups"), len(platform.engines)),
             shortage("DB subnet groups", usage.get("DBSubnetGroups")),
         )
-    key = platform.key
+    return _made(_ensure(aws, stack, run))
+
+
+def wanted_platform(platforms: Platforms, name: str) -> Stack:
+    """Describe a platform's stack with every value.
+
+    :raises StepFailed: there is no such platform, or what it builds on does not stand.
+    """
+    from snaplift.stacks.platform import platform_stack
+
+    if name not in platforms.platforms:
+        raise StepFailed(f"there is no platform {name!r}; there are {', '.join(platforms.platforms)}")
+    stack, key = platform_stack(platforms, name), platforms.platforms[name].key
     if key is not None and not key.startswith("arn:"):
         stack = stack.with_parameters(KeyArn=platform_outputs(platforms, key).key_arn)
-    return _made(_ensure(aws, stack, run))
+    return stack
 
 
 def provision_namespace(
@@ -58,11 +68,8 @@ def provision_namespace(
     """
     from snaplift.stacks.namespace import namespace_stack
 
-    if environment not in tenant.environments:
-        raise StepFailed(f"{tenant.tenant} has no environment {environment!r}; it has {', '.join(tenant.environments)}")
-    name = tenant.environments[environment].platform
+    name, namespace = placed(tenant, environment)
     platform = platforms.platforms[name]
-    namespace = naming.Namespace(naming.Tenant.parse(tenant.tenant), environment)
     aws, outputs = Aws.at(Place.of(name, platform)), platform_outputs(platforms, name)
     balancer = placement.load_balancer(platform, namespace)
     taken = aws.listeners.priorities(outputs.load_balancer(balancer).listener)
@@ -85,6 +92,17 @@ def provision_namespace(
     if isinstance(outcome, Done):
         aws.pointers.make(namespace.pointer, pointer_tags or naming.tags(platforms.installation, namespace))
     return outcome
+
+
+def placed(tenant: Tenant, environment: str) -> tuple[str, naming.Namespace]:
+    """Name an environment's platform, and its namespace.
+
+    :raises StepFailed: the tenant has no such environment.
+    """
+    if environment not in tenant.environments:
+        raise StepFailed(f"{tenant.tenant} has no environment {environment!r}; it has {', '.join(tenant.environments)}")
+    namespace = naming.Namespace(naming.Tenant.parse(tenant.tenant), environment)
+    return tenant.environments[environment].platform, namespace
 
 
 def _check_room_of_namespace(aws: Aws, listener: str, balancer: str, *, own_group: bool) -> None:

@@ -205,7 +205,7 @@ def test_a_task_without_its_links_goes_on(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_links_are_of_steps_that_there_are() -> None:
     steps = {step for groups in (promote.GROUPS, provision.GROUPS) for names in groups.values() for step in names}
-    assert set(OF_STEP) <= steps | {"plan", "lock", "finish", "stack", "namespace", "dismantle"}
+    assert set(OF_STEP) <= steps | {"plan", "lock", "finish", "stack", "namespace", "show", "apply", "dismantle"}
 
 
 def test_operators_with_their_links_are_imported_without_boto3() -> None:

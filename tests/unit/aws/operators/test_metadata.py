@@ -1,100 +1,81 @@
-"""Which Airflow this is, and what it says of the run that holds a lock. What it does not say is never an absence."""
+"""What this Airflow says of the run that holds a lock."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
-from airflow.sdk import Variable
 
-from snaplift.aws.operators.metadata import AIRFLOW, asking, this_airflow
+from snaplift.aws.operators import metadata
+from snaplift.aws.operators.metadata import asking
+from snaplift.promotion.changes import Change
+from snaplift.promotion.dismantling import Dismantling
+from snaplift.promotion.lock import Errand, Lock, Record, Work
 from snaplift.promotion.recovery import Holder
-from tests.unit.promotion.examples import RUN, lock
+from snaplift.promotion.run import Run
+from tests.unit.promotion.estates import PLACES
+from tests.unit.promotion.examples import NOW, decided, lock
 
-OURS = lock(airflow="a1")
-
-
-@pytest.fixture
-def variables(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """Airflow's variables."""
-    kept: dict[str, str] = {}
-
-    def put(key: str, value: str, description: str) -> None:
-        assert description
-        kept[key] = value
-
-    monkeypatch.setattr(Variable, "get", lambda key, default=None: kept.get(key, default))
-    monkeypatch.setattr(Variable, "set", put)
-    return kept
+HERE = "a1"
 
 
-class Airflow:
-    """Answers a task's questions."""
-
-    def __init__(self, **answers: Any) -> None:
-        self.answers = {"runs": 1, "state": "running", "finish": None, "paused": False, **answers}
+class Task:
+    """The task that asks: of runs that go on."""
 
     def get_dr_count(self, dag_id: str, run_ids: list[str]) -> int:
-        assert (dag_id, run_ids) == (RUN.dag_id, [RUN.run_id])
-        return int(self._answer("runs"))
+        return 1
+
+    def get_task_states(self, dag_id: str, task_ids: list[str], run_ids: list[str]) -> dict[str, Any]:
+        return {run_ids[0]: {}}
 
     def get_dagrun_state(self, dag_id: str, run_id: str) -> str:
-        assert (dag_id, run_id) == (RUN.dag_id, RUN.run_id)
-        return str(self._answer("state"))
-
-    def get_task_states(self, dag_id: str, task_ids: list[str], run_ids: list[str]) -> dict[str, dict[str, str]]:
-        assert (dag_id, task_ids, run_ids) == (RUN.dag_id, ["finish"], [RUN.run_id])
-        finish = self._answer("finish")
-        return {RUN.run_id: {"finish": finish}} if finish else {}
+        return "running"
 
     def get_dag(self, dag_id: str) -> Any:
-        assert dag_id == RUN.dag_id
-        paused = self._answer("paused")
-        return type("Dag", (), {"is_paused": paused})
-
-    def _answer(self, name: str) -> Any:
-        if isinstance(self.answers[name], Exception):
-            raise self.answers[name]
-        return self.answers[name]
+        return type("Dag", (), {"is_paused": False})
 
 
-def asked(tenants: tuple[str, ...] = ("ab-0200", "xy-0146"), of: Any = OURS, **answers: Any) -> Holder | None:
-    ti: Any = Airflow(**answers)
-    return asking(ti, lambda: list(tenants))(of)
+def run_of(dag_id: str) -> Run:
+    return Run(installation="acme", dag_id=dag_id, run_id="r1")
 
 
-def test_the_first_task_that_asks_names_the_airflow_and_every_later_one_finds_it(variables: dict[str, str]) -> None:
-    first = this_airflow()
-    assert len(first) == 32
-    assert variables == {AIRFLOW: first}
-    assert this_airflow() == first
-    variables.clear()  # its database was lost: another Airflow
-    assert this_airflow() != first
+def dismantling(dag_id: str) -> Dismantling:
+    given: dict[str, Any] = {"namespace": "xy-0146-pr42", "place": PLACES[0], "cluster": "c", "final_snapshots": False}
+    return Dismantling(run=run_of(dag_id), **given)
+
+
+def held_for(work: Work) -> Lock:
+    record = Record(work=work, acquired_at=NOW)
+    return lock(namespace=record.name, token=record.token, record=record, airflow=HERE)
+
+
+def ask(monkeypatch: pytest.MonkeyPatch, work: Work, *tenants: str) -> Holder:
+    monkeypatch.setattr(metadata, "this_airflow", lambda: HERE)
+    task: Any = Task()
+    found = asking(task, lambda: list(tenants))(held_for(work))
+    assert found is not None
+    return found
+
+
+CHANGE = Change(run=run_of("xy-0146.change"), name="xy-0146-qa", place=PLACES[0], stacks=())
+
+
+@pytest.mark.parametrize("work", [decided(), CHANGE, dismantling("xy-0146.preview_remove")])
+def test_a_tenants_dag_is_there_as_long_as_its_file_is(monkeypatch: pytest.MonkeyPatch, work: Work) -> None:
+    assert not ask(monkeypatch, work, "xy-0146").stale
+    assert ask(monkeypatch, work, "ab-0200").stale
 
 
 @pytest.mark.parametrize(
-    ("answers", "holder"),
+    "work",
     [
-        ({"runs": 0}, Holder(run=None)),
-        ({}, Holder(run="running")),
-        ({"state": "failed", "finish": "skipped"}, Holder(run="failed", finish="skipped")),
-        ({"state": "queued", "paused": True}, Holder(run="queued", paused=True)),
-        ({"tenants": ("ab-0200",)}, Holder(run="running", stale=True)),
+        Change(run=run_of("platform.change"), name="platform-new", place=PLACES[0], stacks=()),
+        Errand(run=run_of("fleet.reap"), namespace="xy-0146-qa", what="reap instance x", thing="db-X"),
+        dismantling("fleet.expire"),
+        dismantling("fleet.offboard"),
     ],
+    ids=lambda work: str(work.run.dag_id),
 )
-def test_s48_how_a_run_stands_is_told(variables: dict[str, str], answers: dict[str, Any], holder: Holder) -> None:
-    variables[AIRFLOW] = "a1"
-    assert asked(**answers) == holder
-
-
-@pytest.mark.parametrize("airflow", ["a2", ""])
-def test_another_airflows_run_is_not_asked_for(variables: dict[str, str], airflow: str) -> None:
-    variables[AIRFLOW] = "a1"
-    assert asked(of=lock(airflow=airflow), runs=AssertionError("it was asked for")) is None
-
-
-@pytest.mark.parametrize("question", ["runs", "state", "finish", "paused"])
-def test_s14_an_answer_that_is_not_given_is_an_error(variables: dict[str, str], question: str) -> None:
-    variables[AIRFLOW] = "a1"
-    with pytest.raises(ConnectionError):
-        asking(Airflow(**{question: ConnectionError("no answer")}), lambda: ["xy-0146"])(OURS)  # type: ignore[arg-type]
+def test_a_dag_of_the_fleet_or_a_platform_is_never_stale(monkeypatch: pytest.MonkeyPatch, work: Work) -> None:
+    """Whatever became of the tenant's file meanwhile."""
+    assert not ask(monkeypatch, work).stale
