@@ -6,22 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from snaplift import naming
+from snaplift.promotion.earlier import PASSING_STATES
 from snaplift.promotion.estate import SeenService, Survey, Thing
 from snaplift.promotion.plan import Frozen
 from snaplift.promotion.pointer import DatabaseReference, Pointer, Revision
 from snaplift.stacks.settings import EnvironmentSettings
 
-SERVES: Final = frozenset(
-    {
-        "available",
-        "backing-up",
-        "configuring-enhanced-monitoring",
-        "maintenance",
-        "modifying",
-        "storage-optimization",
-    }
-)
-"""States in which RDS serves connections (RDS User Guide, "Viewing DB instance status")."""
 _AT_REST: Final = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE"})
 
 
@@ -154,7 +144,7 @@ class _Look:
         if instance.resource_id != wanted.resource_id:
             mend = "It was made again by hand: promote its release again"
             yield self._deviation(thing, wanted.resource_id, instance.resource_id, mend)
-        if instance.state not in SERVES:
+        if instance.state not in PASSING_STATES:
             yield self._deviation(thing, "a state that serves", instance.state, "Start or repair it in RDS")
         if role == "active":
             yield from self._as_configured(thing, instance)

@@ -19,10 +19,10 @@ from snaplift.aws.fence import Fence
 from snaplift.aws.hooks.cloudformation import FoundStack
 from snaplift.aws.hooks.rds import FoundInstance
 from snaplift.aws.hooks.ssm import PointerMissing
-from snaplift.aws.steps.promotion import REMOVAL, Done, HeldLock, find_lock, utc_now
+from snaplift.aws.steps.promotion import REMOVAL, Done, HeldLock, find_lock, utc_now, wait_for_moments
 from snaplift.config.platform import Platforms
 from snaplift.promotion.dismantling import Dismantling
-from snaplift.promotion.lock import Lock, LockLost, Phase, Record
+from snaplift.promotion.lock import Lock, LockHeld, LockLost, Phase, Record
 from snaplift.promotion.plan import Place
 from snaplift.promotion.pointer import Pointer
 from snaplift.promotion.run import Run
@@ -69,11 +69,16 @@ def advance(wanted: Dismantling, *, airflow: str = "", now: Callable[[], datetim
     """Take the next thing away, with the namespace's lock, which is given back at the end.
 
     :param airflow: the id of the metadata database that this run is in.
-    :raises LockHeld: another run has the lock.
+    :raises LockHeld: another run has the lock, for longer than moments.
     :raises StepFailed: something cannot be removed, or is not sure to be ours. The lock stays with this run.
     """
     place, locks = wanted.place, Aws.at(wanted.place).locks
-    locks.acquire(place.lock_table, Record(work=wanted, acquired_at=now()), airflow)
+    try:
+        locks.acquire(place.lock_table, Record(work=wanted, acquired_at=now()), airflow)
+    except LockHeld:
+        if wait := wait_for_moments(place, locks, wanted.namespace):
+            return wait
+        raise
     lock = locks.renew(place.lock_table, wanted.namespace, wanted.run.token, Phase.PROMOTING, now())
     if not isinstance(lock.record.work, Dismantling):
         raise LockLost(f"this run promotes to {wanted.namespace}: it removes nothing")

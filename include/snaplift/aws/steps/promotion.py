@@ -13,14 +13,17 @@ from snaplift.aws.errors import StepFailed
 from snaplift.aws.fence import Fence
 from snaplift.aws.hooks.dynamodb import LockHook
 from snaplift.config.platform import Platforms
-from snaplift.promotion.lock import Lock, LockLost, Phase
+from snaplift.promotion.lock import Errand, Lock, LockLost, Phase
 from snaplift.promotion.plan import Place, Plan
 from snaplift.promotion.run import Run
+from snaplift.promotion.wait import Wait
 from snaplift.stacks.outputs import DatabaseOutputs
 
 RESTORE = timedelta(hours=6)
 """Deadline of a restore or a snapshot: they take 8 to 180 minutes."""
 REMOVAL = timedelta(hours=3)
+MOMENTS = timedelta(hours=1)
+"""Deadline of a wait for a lock that is held for moments: many things of one namespace may be looked at in turn."""
 
 
 @dataclass(frozen=True)
@@ -123,6 +126,15 @@ def locks_of(place: Place) -> LockHook:
             "its locks cannot be looked at"
         )
     return locks
+
+
+def wait_for_moments(place: Place, locks: LockHook, name: str) -> Wait | None:
+    """Wait for a lock that is held for moments only, as a reap does. None: it is held for longer."""
+    lock = locks.find(place.lock_table, name)
+    if lock is not None and lock.held and not isinstance(lock.record.work, Errand):
+        return None
+    given: dict[str, Any] = {"done": (Phase.FREE,), "absent": "done", "interval": timedelta(seconds=5)}
+    return locks.wait("lock", name, scope=place.lock_table, timeout=MOMENTS, **given)
 
 
 def find_lock(platforms: Platforms, namespace: str, run: Run, *, ended: bool = False) -> HeldLock | None:

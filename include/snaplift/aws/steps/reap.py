@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import datetime, timedelta
-from typing import Final
+from datetime import datetime
 
 from snaplift import naming
 from snaplift.aws.aws import Aws
@@ -14,7 +13,7 @@ from snaplift.aws.fence import Fence
 from snaplift.aws.hooks.rds import NO_SNAPSHOT
 from snaplift.aws.hooks.ssm import PointerMissing
 from snaplift.aws.steps.previews import find_previews
-from snaplift.aws.steps.promotion import REMOVAL, Done, HeldLock, utc_now
+from snaplift.aws.steps.promotion import REMOVAL, Done, HeldLock, utc_now, wait_for_moments
 from snaplift.aws.steps.removal import Ground, remove
 from snaplift.aws.steps.survey import Scope, check_whole, survey
 from snaplift.promotion.estate import Survey, Thing
@@ -25,9 +24,6 @@ from snaplift.promotion.run import Run
 from snaplift.promotion.wait import Wait
 
 log = logging.getLogger(__name__)
-
-OTHER_REAP: Final = timedelta(hours=1)
-"""How long one thing waits for another of its namespace to be looked at."""
 
 
 class Departure(Frozen):
@@ -144,12 +140,10 @@ def _namespaces(fleet: Fleet, of: naming.Namespace) -> tuple[naming.Namespace, .
 
 def _wait_for(held: LockHeld) -> Wait | Done:
     """Wait for another thing of the same reap; a promotion may take hours, and the next reap comes."""
-    if isinstance(held, _Held):
-        place, locks = held.place, Aws.at(held.place).locks
-        lock = locks.find(place.lock_table, str(held.namespace))
-        if lock is None or not lock.held or isinstance(lock.record.work, Errand):
-            return locks.wait("lock", str(held.namespace), scope=place.lock_table, done=(Phase.FREE,), absent="done",
-                              timeout=OTHER_REAP, interval=timedelta(seconds=5))  # fmt: skip
+    if isinstance(held, _Held) and (
+        wait := wait_for_moments(held.place, Aws.at(held.place).locks, str(held.namespace))
+    ):
+        return wait
     return Done(skipped=f"{held}: the next reap looks at it")
 
 

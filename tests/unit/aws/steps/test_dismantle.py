@@ -20,7 +20,7 @@ from snaplift.aws.steps.ending import take_over
 from snaplift.aws.steps.outlook import outlook
 from snaplift.aws.steps.promotion import Done, HeldLock, Promotion
 from snaplift.promotion.dismantling import Dismantling
-from snaplift.promotion.lock import LEASE, Lock, LockHeld, LockLost, Phase, Record
+from snaplift.promotion.lock import LEASE, Errand, Lock, LockHeld, LockLost, Phase, Record
 from snaplift.promotion.plan import Place
 from snaplift.promotion.pointer import Pointer
 from snaplift.promotion.run import Run
@@ -171,7 +171,7 @@ class Locks:
     world: World
 
     def acquire(self, table: str, record: Record, airflow: str = "") -> Lock:
-        lock, token = self.world.lock, record.work.run.token
+        lock, token = self.world.lock, record.token
         if lock is not None and lock.held and lock.token != token:
             raise LockHeld(str(lock))
         if lock is None or not lock.held:
@@ -187,6 +187,10 @@ class Locks:
 
     def find(self, table: str, namespace: str) -> Lock | None:
         return self.world.lock
+
+    def wait(self, kind: Any, name: str, **given: Any) -> Wait:
+        return Wait(connection="", region="eu-central-1", kind=kind, name=name, scope=given["scope"], done=("free",),
+                    timeout=60)  # fmt: skip
 
     def release(self, table: str, lock: Lock) -> None:
         self.world.lock = lock.model_copy(update={"phase": Phase.FREE})
@@ -351,6 +355,18 @@ def test_s16_another_runs_lock_keeps_it_from_everything(world: World) -> None:
     with pytest.raises(LockHeld, match="other"):
         to_the_end()
     assert world.done == []
+
+
+def test_a_lock_that_a_reap_holds_for_moments_is_waited_for(world: World) -> None:
+    errand = Errand(run=RUN.model_copy(update={"dag_id": "fleet.reap"}), namespace=str(NAME), what="x", thing="db-X")
+    world.lock = Locks(world).acquire(PLACE.lock_table, Record(work=errand, acquired_at=NOW))
+    outcome = dismantle.advance(wanted(), now=lambda: NOW)
+    assert isinstance(outcome, Wait)
+    assert (outcome.kind, outcome.name, outcome.scope) == ("lock", str(NAME), PLACE.lock_table)
+    assert world.done == []
+    Locks(world).release(PLACE.lock_table, world.lock)
+    to_the_end()
+    assert world.done == WAY
 
 
 def held(world: World) -> HeldLock:
