@@ -279,7 +279,16 @@ class Ground:
 
     def reap(self, environment: str) -> list[str]:
         """Take away databases that no revision names, as the reaper does. Returns their names."""
-        left = sorted(self._database_names(environment) - self.installation.pointer(environment)[0].databases)
+        pointer, _ = self.installation.pointer(environment)
+        if environment != BACK and pointer.previous and pointer.previous.database:  # its time is over at once
+            pointer = pointer.previous_is_gone()
+            self.installation.client("ssm").put_parameter(
+                Name=Namespace(Tenant.parse(TENANT), environment).pointer,
+                Value=pointer.format(),
+                Type="String",
+                Overwrite=True,
+            )
+        left = sorted(self._database_names(environment) - pointer.databases)
         for name in left:
             self._remove_database(name)
         return left
