@@ -207,9 +207,10 @@ class Ground:
             self._promote(scenario)
 
     def _test(self, scenario: Scenario) -> None:
-        """Have a release active in a scenario's namespace that is not active one environment behind it."""
+        """Have a release active in a scenario's namespace that is newer than what is active one environment behind."""
         active, behind = (self.installation.pointer(name)[0].active for name in (scenario.environment, BEHIND))
-        if active is None or (behind is not None and active.release == behind.release):
+        newer = active is not None and (behind is None or str(active.release) > str(behind.release))
+        if not newer:
             self._promote(scenario)
 
     def _promote(self, scenario: Scenario) -> None:
