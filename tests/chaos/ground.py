@@ -17,7 +17,7 @@ from snaplift.aws.steps import recover
 from snaplift.aws.steps.promotion import utc_now
 from snaplift.naming import Namespace, Tenant
 from snaplift.pipelines.promote import promote_dag
-from snaplift.promotion.pointer import Pointer
+from snaplift.promotion.pointer import FinalSnapshot, Pointer
 from snaplift.promotion.recovery import GRACE, Holder
 from snaplift.promotion.writes import Writes
 from tests.chaos.airflow import LOOK, Airflow, Played
@@ -291,7 +291,7 @@ class Ground:
             )
         left = sorted(self._database_names(environment) - pointer.databases)
         for name in left:
-            self._remove_database(name)
+            self._remove_database(name, pointer.previous.final if pointer.previous else None)
         return left
 
     def empty(self, environment: str) -> None:
@@ -312,12 +312,15 @@ class Ground:
         standing = self.installation.standing(environment)
         return {*standing.databases, *(each.split()[0] for each in standing.stacks if "-db-" in each)}
 
-    def _remove_database(self, name: str) -> None:
+    def _remove_database(self, name: str, final: FinalSnapshot | None = None) -> None:
+        """Remove a database with its stack; with the final snapshot that the pointer names of it, if it does."""
         rds, environment = self.installation.client("rds"), name.split("-")[2]
         for instance in self.installation.instances(environment):
             if instance["DBInstanceIdentifier"] == name:
+                kept = final is not None and final.resource_id == instance["DbiResourceId"]
+                how = {"FinalDBSnapshotIdentifier": final.name} if final and kept else {"SkipFinalSnapshot": True}
                 rds.modify_db_instance(DBInstanceIdentifier=name, DeletionProtection=False, ApplyImmediately=True)
-                rds.delete_db_instance(DBInstanceIdentifier=name, SkipFinalSnapshot=True)
+                rds.delete_db_instance(DBInstanceIdentifier=name, **how)
         eventually(lambda: name not in self.installation.standing(environment).databases, f"{name} goes")
         self._delete_stack(name)
 
