@@ -17,7 +17,7 @@ from snaplift.aws.steps import recover
 from snaplift.aws.steps.promotion import utc_now
 from snaplift.naming import Namespace, Tenant
 from snaplift.pipelines.promote import promote_dag
-from snaplift.promotion.pointer import Pointer
+from snaplift.promotion.pointer import FinalSnapshot, Pointer
 from snaplift.promotion.recovery import GRACE, Holder
 from snaplift.promotion.writes import Writes
 from tests.chaos.airflow import LOOK, Airflow, Played
@@ -97,7 +97,7 @@ SCENARIOS: Final = {
         Scenario("tested", BEHIND, ("plan", "snapshot"), release="tested"),
         Scenario("rollback", BACK, _OF_A_ROLLBACK, release="previous"),
         Scenario("rollback-stopped", BACK, ("finish",), release="previous", stop_after="confirm"),
-        Scenario("restored", SERVING, ("plan", "database", "activate", "retire"), release="previous"),
+        Scenario("restored", SERVING, ("database", "activate", "retire"), release="previous"),
     )
 }
 
@@ -186,14 +186,13 @@ class Ground:
         """Have a previous revision that can be gone back to."""
         previous = self.installation.pointer(scenario.environment)[0].previous
         if previous is None or (previous.database is None and previous.final is None):
-            self._look_into(scenario.environment)
             self._promote(scenario)
 
     def _look_into(self, environment: str) -> None:
         """Remember what the active database holds, which may become the previous one."""
         active = self.installation.pointer(environment)[0].active
-        assert active is not None
-        assert active.database is not None
+        if active is None or active.database is None:
+            return
         [[rows]] = self.installation.sql(environment, "SELECT COUNT(*) FROM notes")
         self.contents[active.database.resource_id] = Contents(int(rows), self.visitors_rows(environment))
 
@@ -208,12 +207,14 @@ class Ground:
             self._promote(scenario)
 
     def _test(self, scenario: Scenario) -> None:
-        """Have a release active in a scenario's namespace that is not active one environment behind it."""
+        """Have a release active in a scenario's namespace that is newer than what is active one environment behind."""
         active, behind = (self.installation.pointer(name)[0].active for name in (scenario.environment, BEHIND))
-        if active is None or (behind is not None and active.release == behind.release):
+        newer = active is not None and (behind is None or str(active.release) > str(behind.release))
+        if not newer:
             self._promote(scenario)
 
     def _promote(self, scenario: Scenario) -> None:
+        self._look_into(scenario.environment)
         played = self.play(scenario)
         assert played.green, played.story()
 
@@ -279,9 +280,18 @@ class Ground:
 
     def reap(self, environment: str) -> list[str]:
         """Take away databases that no revision names, as the reaper does. Returns their names."""
-        left = sorted(self._database_names(environment) - self.installation.pointer(environment)[0].databases)
+        pointer, _ = self.installation.pointer(environment)
+        if environment != BACK and pointer.previous and pointer.previous.database:  # its time is over at once
+            pointer = pointer.previous_is_gone()
+            self.installation.client("ssm").put_parameter(
+                Name=Namespace(Tenant.parse(TENANT), environment).pointer,
+                Value=pointer.format(),
+                Type="String",
+                Overwrite=True,
+            )
+        left = sorted(self._database_names(environment) - pointer.databases)
         for name in left:
-            self._remove_database(name)
+            self._remove_database(name, pointer.previous.final if pointer.previous else None)
         return left
 
     def empty(self, environment: str) -> None:
@@ -302,12 +312,15 @@ class Ground:
         standing = self.installation.standing(environment)
         return {*standing.databases, *(each.split()[0] for each in standing.stacks if "-db-" in each)}
 
-    def _remove_database(self, name: str) -> None:
+    def _remove_database(self, name: str, final: FinalSnapshot | None = None) -> None:
+        """Remove a database with its stack; with the final snapshot that the pointer names of it, if it does."""
         rds, environment = self.installation.client("rds"), name.split("-")[2]
         for instance in self.installation.instances(environment):
             if instance["DBInstanceIdentifier"] == name:
+                kept = final is not None and final.resource_id == instance["DbiResourceId"]
+                how = {"FinalDBSnapshotIdentifier": final.name} if final and kept else {"SkipFinalSnapshot": True}
                 rds.modify_db_instance(DBInstanceIdentifier=name, DeletionProtection=False, ApplyImmediately=True)
-                rds.delete_db_instance(DBInstanceIdentifier=name, SkipFinalSnapshot=True)
+                rds.delete_db_instance(DBInstanceIdentifier=name, **how)
         eventually(lambda: name not in self.installation.standing(environment).databases, f"{name} goes")
         self._delete_stack(name)
 

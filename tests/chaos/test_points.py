@@ -45,9 +45,10 @@ def test_a_read_is_killed_at_a_tasks_start_and_after_a_wait_and_refused_everywhe
     assert faults["database/cloudformation:DescribeStacks#2.1"][0] == Fault.KILLED_BEFORE
 
 
-def test_of_reads_that_are_alike_one_is_followed_by_the_abort_and_the_others_are_cleared() -> None:
+def test_of_reads_with_no_write_between_them_one_is_followed_by_the_abort_and_the_others_are_cleared() -> None:
     reads = [Call("database", "cloudformation:DescribeStacks", number) for number in range(1, 6)]
-    other = Call("database", "rds:DescribeDBInstances", 1)
+    reads.append(Call("database", "rds:DescribeDBInstances", 1))
+    other = Call("database", "sql:SELECT", 1)
     calls = [*reads, other, WRITE, Call("database", "cloudformation:DescribeStacks", 6)]
     aborted = set()
     for seed in range(40):
