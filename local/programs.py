@@ -120,11 +120,15 @@ class Programs:
     def kill(self, name: str) -> None:
         """SIGKILL to a program itself, as when the machine runs out of memory: what it started is left running.
 
+        :meth:`stop_all` ends that, whatever runs under the name by then.
+
         :raises ProgramDied: it does not run
         """
-        os.kill(self.pid(name), signal.SIGKILL)
+        pid = self.pid(name)
+        os.kill(pid, signal.SIGKILL)
         while self.running(name):
             time.sleep(_POLL_SECONDS)
+        (self._records / f"{name}.json").rename(self._records / f"{name}-{pid}.killed")
 
     def stop_all(self, *, grace: float) -> int:
         """Stop every program, then what carries our mark in a session of its own.
@@ -132,6 +136,9 @@ class Programs:
         :return: how many programs and strays were running
         """
         stopped = self.stop(*(file.stem for file in sorted(self._records.glob("*.json"))), grace=grace)
+        for file in self._records.glob("*.killed"):
+            end_session(_read(file))
+            file.unlink()
         strays = self.strays()
         for pid in strays:
             with contextlib.suppress(ProcessLookupError):

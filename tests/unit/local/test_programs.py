@@ -35,6 +35,14 @@ def wait_until_it_wrote(programs: Programs, name: str) -> None:
         time.sleep(0.01)
 
 
+def lives(pid: int) -> bool:
+    """Say whether a process is there, and not only waiting to be reaped."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
 def test_a_program_runs_until_it_is_stopped(programs: Programs) -> None:
     start(programs, "sleeper", "sleep", "600")
     assert programs.running("sleeper")
@@ -100,6 +108,19 @@ def test_one_that_ended_by_itself_is_named_with_the_end_of_its_log(programs: Pro
         time.sleep(0.01)
     with pytest.raises(ProgramDied, match=r"mayfly ended by itself(?s:.*)no such port"):
         programs.check()
+
+
+def test_what_a_killed_program_left_is_ended_though_another_runs_under_its_name(programs: Programs) -> None:
+    """It has renamed itself, and so lost its mark: as an idle worker of Airflow's scheduler does."""
+    start(programs, "parent", "env", "-i", "bash", "-c", "sleep 600 & echo $!; wait")
+    wait_until_it_wrote(programs, "parent")
+    child = int(programs.log("parent").read_text())
+    programs.kill("parent")
+    start(programs, "parent", "sleep", "600")
+    programs.check()
+    assert lives(child)
+    programs.stop_all(grace=5)
+    assert not lives(child)
 
 
 def test_all_is_ended_after_the_programs_leader_was_killed(programs: Programs) -> None:
