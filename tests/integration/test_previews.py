@@ -11,13 +11,14 @@ import pymysql
 import pytest
 
 from snaplift import naming
-from snaplift.aws.steps import dismantle, offboard, previews
+from snaplift.aws.steps import dismantle, offboard, previews, reap
 from snaplift.aws.steps.finish import Aborted
 from snaplift.aws.steps.promotion import Done, find_lock, utc_now
 from snaplift.aws.steps.provision import provision_namespace
 from snaplift.config.previews import InvalidPreview, Previews
 from snaplift.promotion.lock import LockHeld
 from snaplift.promotion.offboarding import OffboardingRefused
+from snaplift.promotion.reaping import Action, Fleet
 from snaplift.promotion.run import Run
 from snaplift.promotion.wait import Wait
 from tests.support.driving import PROVISION, Driver, drive
@@ -112,6 +113,44 @@ def test_a_preview_comes_up_beside_its_environment_which_notices_nothing(beside:
     with pytest.raises(pymysql.err.OperationalError):
         beside.sql("pr42", "SELECT 1", secret=qa.pointer.active.database.secret)
     assert beside.standing("qa") == qa
+
+
+def spare_snapshot(beside: Installation) -> str:
+    """A release's snapshot that nothing refers to."""
+    dev, release = naming.Namespace.parse(f"{TENANT}-dev"), naming.Release("20200101t000000z")
+    rds, name = beside.client("rds"), dev.snapshot(release)
+    tags = naming.tags("acme", dev, release=release, run="0a1b2c3d")
+    listed = [{"Key": key, "Value": value} for key, value in tags.items()]
+    rds.create_db_snapshot(DBSnapshotIdentifier=name, DBInstanceIdentifier=dev.database(None), Tags=listed)
+    rds.get_waiter("db_snapshot_available").wait(
+        DBSnapshotIdentifier=name, WaiterConfig={"Delay": 1, "MaxAttempts": 60}
+    )
+    return name
+
+
+def test_s38_a_reap_leaves_previews_alone_and_takes_no_snapshot_while_one_is_made(beside: Installation) -> None:
+    retention = {"grace": "1h", "snapshots": 1, "snapshots_for": "0s", "snapshots_min": 0}
+    fleet = Fleet(platforms=beside.platforms, tenants={TENANT: tenant(retention=retention)})
+    snapshot = spare_snapshot(beside)
+    surveys, verdicts = reap.find(fleet)
+    reap.mark(fleet, surveys, verdicts)
+    _, verdicts = reap.find(fleet, lambda: utc_now() + 2 * HOUR)
+    ours = naming.Namespace.parse(f"{TENANT}-pr42")
+    assert {each.action for each in verdicts if each.thing.namespace == ours} == {Action.KEEP}
+    [found] = [each for each in verdicts if each.thing.name == snapshot]
+    assert found.action is Action.REMOVE
+    driver = Driver(beside.platforms, SETTINGS.with_preview("pr42", "qa"), "pr42", "beside a reap")
+    driver.lock(driver.plan("tested"))
+
+    def advance() -> Wait | Done:
+        return reap.advance(fleet, reap.Departure.of(found), run("reap"), now=lambda: utc_now() + 2 * HOUR)
+
+    held = advance()
+    assert isinstance(held, Done)
+    assert f"{ours} is locked by run" in held.skipped
+    with pytest.raises(Aborted):
+        driver.finish()
+    assert drive(advance).result["removed"] == f"snapshot {snapshot}"
 
 
 def test_s13_a_preview_is_taken_away_with_all_that_it_has_and_its_namesake_stays(beside: Installation) -> None:

@@ -195,8 +195,10 @@ class FinishOperator(TenantOperator):
 
         try:
             outcome = advance(self.platforms(), self.namespace(context), self.run_of(context))
-        finally:
+        except Exception:
             self._keep_inventory(context)
+            raise
+        self._keep_inventory(context)
         if not isinstance(outcome, Wait) and outcome.skipped and (failed := self._failed(context)):
             # The teardown's colour is the run's: a plan that was refused must not end green.
             raise StepFailed(f"nothing was promoted: {', '.join(failed)} failed, whose log says why")

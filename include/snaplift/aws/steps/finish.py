@@ -48,7 +48,7 @@ def advance(platforms: Platforms, namespace: str, run: Run, now: Callable[[], da
 
 
 def take_over(held: HeldLock, now: Callable[[], datetime] = utc_now) -> Wait | Done:
-    """End a promotion, or a change of stacks, in place of its run, which is dead, as the run would have ended it.
+    """End a promotion in place of its run, which is dead, as the run would have ended it.
 
     The lease is not extended: whoever resumes this, or judges the lock again, finds it as it was.
 
