@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from snaplift.aws.steps.inventory import collect, find_drift, look
 from snaplift.cli.app import app
+from snaplift.cli.output import OUTPUT
 from snaplift.promotion.inventory import Holding
 from tests.support.installation import TENANT, Installation, write_configuration
 
@@ -74,8 +75,11 @@ def test_s14_a_listing_that_is_refused_makes_neither(installation: Installation,
         laptop.set_faults()
 
 
-def test_the_command_prints_it(installation: Installation, configuration: Path) -> None:
-    runner = CliRunner(env={"COLUMNS": "400"})
+def test_the_command_prints_it(
+    installation: Installation, configuration: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(OUTPUT, "width", 400)
+    runner = CliRunner()
     told = runner.invoke(app, ["status", TENANT, "--config", str(configuration)])
     active = installation.pointer("qa")[0].active
     assert active is not None
