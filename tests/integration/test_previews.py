@@ -139,8 +139,8 @@ def test_s38_a_reap_leaves_previews_alone_and_takes_no_snapshot_while_one_is_mad
     assert {each.action for each in verdicts if each.thing.namespace == ours} == {Action.KEEP}
     [found] = [each for each in verdicts if each.thing.name == snapshot]
     assert found.action is Action.REMOVE
-    driver = Driver(beside.platforms, SETTINGS.with_preview("pr42", "qa"), "pr42", "beside a reap")
-    driver.lock(driver.plan("tested"))
+    driver = Driver(beside.platforms, SETTINGS.with_preview("pr42", "dev"), "pr42", "beside a reap")
+    driver.lock(driver.plan("new"))
 
     def advance() -> Wait | Done:
         return reap.advance(fleet, reap.Departure.of(found), run("reap"), now=lambda: utc_now() + 2 * HOUR)
