@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -31,7 +32,9 @@ def test_what_was_marked_goes_and_the_report_says_so(installation: Installation,
     reap.mark(of, *reap.find(of, lambda: datetime.now(UTC) - timedelta(hours=1)))
     config = write_configuration(tmp_path / "config", installation.platforms, retention=retention)
     log = run_dag("fleet.reap", tmp_path / "airflow", config, installation.laptop.environment())
-    assert "**Goes now** (2)" in log
+    going = re.search(r"\*\*Goes now\*\* \((\d+)\)", log)
+    assert going is not None
+    assert int(going[1]) >= len(names), "what earlier tests left and marked may go as well"
     for name in names:
         assert f"gone: secret {name}" in log
         assert "DeletedDate" in client.describe_secret(SecretId=name)
