@@ -261,26 +261,26 @@ def test_s24_data_of_a_higher_class_are_refused_to_a_preview(beside: Installatio
 
 
 def test_s11_offboarding_takes_all_away_and_keeps_a_final_snapshot_of_each_database(beside: Installation) -> None:
-    other = SETTINGS.model_copy(update={"tenant": "zz-0998"})
+    other = SETTINGS.model_copy(update={"tenant": "zz-0996"})
     before = everything(beside)
     for environment in ("dev", "qa"):
         drive(lambda name=environment: provision_namespace(beside.platforms, other, name, run("zz")))  # type: ignore[misc]
     Driver(beside.platforms, other, "dev", "zz-dev").promote("origin", steps=PROVISION)
     Driver(beside.platforms, other, "qa", "zz-qa").promote("new")
     targets = offboard.find_targets(beside.platforms, other, "all")
-    assert [each.namespace for each in targets] == ["zz-0998-qa", "zz-0998-dev"]
-    with pytest.raises(OffboardingRefused, match="zz-0998-dev is what qa is promoted from, which stands"):
+    assert [each.namespace for each in targets] == ["zz-0996-qa", "zz-0996-dev"]
+    with pytest.raises(OffboardingRefused, match="zz-0996-dev is what qa is promoted from, which stands"):
         offboard.find_targets(beside.platforms, other, "dev")
-    assert "zz-0998-qa-db-" in offboard.describe(beside.platforms, targets)
+    assert "zz-0996-qa-db-" in offboard.describe(beside.platforms, targets)
     done = drive(lambda: offboard.advance(beside.platforms, targets, run("zz-off")))
     kept = set(done.result["kept"])
-    assert {name.partition("-final-")[0] for name in kept} == {"zz-0998-dev", "zz-0998-qa"}
+    assert {name.partition("-final-")[0] for name in kept} == {"zz-0996-dev", "zz-0996-qa"}
     after = everything(beside)
     new = after["snapshots"] - before["snapshots"]
     assert kept <= new
     assert {name for name in new - kept if "-snapshot-" not in name} == set()
     assert {**after, "snapshots": set()} == {**before, "snapshots": set()}
-    with pytest.raises(OffboardingRefused, match=r"nothing of zz-0998 \(all\) stands"):
+    with pytest.raises(OffboardingRefused, match=r"nothing of zz-0996 \(all\) stands"):
         offboard.find_targets(beside.platforms, other, "all")
     for each in targets:
         assert find_lock(beside.platforms, each.namespace, run("zz-off")) is None
