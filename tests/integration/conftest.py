@@ -15,3 +15,10 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
     """One for all tests that drive promotions; each leaves its environments unlocked and serving, or as they were."""
     with installed(tmp_path_factory.mktemp("installation")) as made:
         yield made
+
+
+@pytest.fixture(scope="module")
+def fresh_installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """One for a file whose tests look at everything that stands, or change what the others rely on."""
+    with installed(tmp_path_factory.mktemp("fresh_installation")) as made:
+        yield made

@@ -20,6 +20,11 @@ from tests.support.driving import drive
 from tests.support.installation import TENANT, Installation
 
 
+@pytest.fixture(scope="module")
+def installation(fresh_installation: Installation) -> Installation:
+    return fresh_installation
+
+
 class Changing:
     """One run of a change, driven as its tasks are."""
 

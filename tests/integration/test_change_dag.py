@@ -19,6 +19,11 @@ from airflow.sdk import DAG, BaseOperator
 from snaplift.config.loading import load_platforms, load_tenant_named
 from snaplift.pipelines import change
 
+@pytest.fixture(scope="module")
+def installation(fresh_installation: Installation) -> Installation:
+    return fresh_installation
+
+
 class Agreed(BaseOperator):
     def __init__(self, tenant, configuration, **kwargs):
         super().__init__(**kwargs)

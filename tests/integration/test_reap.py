@@ -26,6 +26,11 @@ RUN = Run(installation="acme", dag_id="fleet.reap", run_id="run-1")
 RETENTION = {"grace": "1h", "snapshots": 1, "snapshots_min": 0}
 
 
+@pytest.fixture(scope="module")
+def installation(fresh_installation: Installation) -> Installation:
+    return fresh_installation
+
+
 @pytest.fixture(scope="module", autouse=True)
 def qa_serves(installation: Installation) -> None:
     if installation.pointer("qa")[0].active is None:
