@@ -7,7 +7,7 @@ from typing import Any
 
 from snaplift.stacks.outputs import DatabaseOutputs
 from tests.model.ground import ENVIRONMENTS
-from tests.model.references import locks, pointers
+from tests.model.references import locks, once_active, pointers
 from tests.model.world import SERVING, World
 
 
@@ -64,10 +64,10 @@ def _of_service(world: World, environment: str) -> Iterator[str]:
             yield f"{task.arn} of {environment} serves data that was not made its own"
 
 
-def leftovers(world: World, once_active: set[str]) -> Iterator[str]:
+def leftovers(world: World) -> Iterator[str]:
     """What may not be there any more once every run has ended and every dead one was recovered (I5).
 
-    :param once_active: resource ids of databases that were active: the reaper takes what retire has left of them.
+    Of what was active once something may be left: the reaper takes it.
     """
     for namespace, phase, plan in locks(world):
         yield f"I5: the lock of {namespace} is still {phase}, held by {plan['run']['run_id']}"
@@ -79,24 +79,24 @@ def leftovers(world: World, once_active: set[str]) -> Iterator[str]:
         if pointer["candidate"] is not None:
             yield f"I5: the pointer of {environment} still names a candidate"
         yield from _astray(world, environment, pointer["active"])
-    yield from _never_active(world, once_active)
+    yield from _never_active(world, once_active(world))
 
 
-def _never_active(world: World, once_active: set[str]) -> Iterator[str]:
+def _never_active(world: World, known: set[str]) -> Iterator[str]:
     for name, instance in world.instances.items():
         mine = name.startswith(tuple(f"xy-0146-{environment}-" for environment in ENVIRONMENTS))
-        if mine and instance.resource_id not in once_active:
+        if mine and instance.resource_id not in known:
             yield f"I5: {name} ({instance.status}) never was active, and is left"
     for stack in world.stacks.values():
-        if stack.exists and "Instance" in stack.template["Resources"] and not _was_active(stack.outputs, once_active):
+        if stack.exists and "Instance" in stack.template["Resources"] and not _was_active(stack.outputs, known):
             yield f"I5: stack {stack.name} ({stack.status}) never was active, and is left"
     for task in world.tasks.values():
         if task.runs and not task.service:
             yield f"I5: the one-off task {task.started_by} still runs"
 
 
-def _was_active(outputs: dict[str, str], once_active: set[str]) -> bool:
-    return bool(outputs) and DatabaseOutputs.read("", outputs).resource_id in once_active
+def _was_active(outputs: dict[str, str], known: set[str]) -> bool:
+    return bool(outputs) and DatabaseOutputs.read("", outputs).resource_id in known
 
 
 def _astray(world: World, environment: str, active: dict[str, Any] | None) -> Iterator[str]:

@@ -18,7 +18,7 @@ from tests.model import people
 from tests.model.client import Fault, Killed, Kind
 from tests.model.events import ASKED, DISTURBANCES, FAULTS, MISFORTUNES, OVERTAKERS, SUPERSEDED
 from tests.model.ground import PLATFORMS, strangers
-from tests.model.invariants import leftovers, pointer_of, problems
+from tests.model.invariants import leftovers, problems
 from tests.model.plugged import plugged
 from tests.model.references import locks
 from tests.model.runs import Run, drive, standing
@@ -52,8 +52,6 @@ class Promotions(RuleBasedStateMachine):
         self.broken: set[str] = set()
         self.removed: set[str] = set()
         self.theirs = strangers(self.world)
-        self.once_active: set[str] = set()
-        self._remember()
 
     # -- helpers ---------------------------------------------------------------------------------------------------
 
@@ -69,12 +67,6 @@ class Promotions(RuleBasedStateMachine):
 
     def _tell(self, what: str, run: Run) -> None:
         note(f"{self.world.now:%d %H:%M:%S} {what}: {run}")
-
-    def _remember(self) -> None:
-        for environment in ("dev", "qa", "prod"):
-            pointer = pointer_of(self.world, environment)
-            if pointer and pointer["active"]:
-                self.once_active.add(pointer["active"]["database"]["resource_id"])
 
     # -- rules: runs -----------------------------------------------------------------------------------------------
 
@@ -268,7 +260,6 @@ class Promotions(RuleBasedStateMachine):
     @invariant()
     def everything_that_must_hold_holds(self) -> None:
         if hasattr(self, "world"):
-            self._remember()
             found = list(problems(self.world, self.broken, self.removed))
             assert not found, found
             assert strangers(self.world) == self.theirs, "a stranger's thing was touched"
@@ -295,7 +286,7 @@ class Promotions(RuleBasedStateMachine):
         people.mend(self.model)
         self.world.advance(7200)
         self.everything_that_must_hold_holds()
-        found = [] if self.broken else list(leftovers(self.world, self.once_active))
+        found = [] if self.broken else list(leftovers(self.world))
         assert not found, found
         for run in self.runs:
             self.endings[run.ending or run.state] += 1

@@ -21,6 +21,17 @@ def pointers(world: World) -> Iterator[tuple[str, dict[str, Any]]]:
             yield name, json.loads(versions[-1])
 
 
+def once_active(world: World) -> set[str]:
+    """Resource ids of all databases that a pointer ever named as active, whatever became of the pointer since."""
+    return {
+        pointer["active"]["database"]["resource_id"]
+        for name, versions in world.parameters.items()
+        if name.endswith(POINTER)
+        for pointer in (json.loads(text) for text in versions if text.startswith("{"))
+        if pointer["active"] and pointer["active"]["database"]
+    }
+
+
 def locks(world: World) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Every lock that is held: its namespace, its phase, and the plan of its record."""
     for item in world.items.values():
@@ -30,7 +41,7 @@ def locks(world: World) -> Iterator[tuple[str, str, dict[str, Any]]]:
 
 def _held(world: World) -> list[Record]:
     held = [item for item in world.items.values() if "token" in item and item["phase"]["S"] != "free"]
-    return [Record.model_validate_json(item["record"]["S"]) for item in held]
+    return [Record.parse(item["record"]["S"]) for item in held]
 
 
 def database_name(environment: str, release: str | None) -> str:
