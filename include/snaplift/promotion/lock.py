@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -71,6 +72,15 @@ class Record(BaseModel):
 
     work: Work = Field(alias="plan")
     acquired_at: datetime
+
+    @staticmethod
+    @lru_cache(maxsize=128)
+    def parse(text: str) -> Record:
+        """Read what was written. Asked for before every change, and never written again, so it is parsed once.
+
+        :raises ValueError: it is not as this version writes it.
+        """
+        return Record.model_validate_json(text)
 
     @property
     def run(self) -> Run:

@@ -85,7 +85,7 @@ class LockHook(PlaceMixin, AwsGenericHook["DynamoDBClient"]):
             phase=Phase(item["phase"]["S"]),
             fence=int(item["fence"]["N"]),
             lease_until=datetime.fromtimestamp(int(item["lease_until"]["N"]), UTC),
-            record=Record.model_validate_json(item["record"]["S"]),
+            record=Record.parse(item["record"]["S"]),
             airflow=item.get("airflow", {}).get("S", ""),
             failure=item.get("failure", {}).get("S", ""),
         )
