@@ -24,7 +24,7 @@ def source_of(request: Request, tenant: Tenant) -> str:
     if asked:
         if asked not in above:
             raise PlanRefused(
-                [f"{asked!r} is not above {target}: data are brought down from {' or '.join(above)}; everywhere else they "
+                [f"{asked!r} is not above {target}: data come down from {' or '.join(above)}; everywhere else they "
                  "go by a promotion"]
             )  # fmt: skip
         return asked
