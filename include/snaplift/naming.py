@@ -145,6 +145,10 @@ class Tenant:
     def preview_remove_dag_id(self) -> str:
         return f"{self}.preview_remove"
 
+    @property
+    def refresh_dag_id(self) -> str:
+        return f"{self}.refresh"
+
 
 @dataclass(frozen=True, order=True)
 class Release:
@@ -538,6 +542,13 @@ EXPIRES_TAG: Final = f"{TAG_PREFIX}expires"
 CONTENT_TAG: Final = f"{TAG_PREFIX}content"
 PLATFORM_TAG: Final = f"{TAG_PREFIX}platform"
 COST_TAG: Final = "cost-allocation"
+REFRESH_TAG: Final = f"{TAG_PREFIX}refresh"
+"""Of a snapshot that was taken to be masked: the namespace it was taken for. It is no release."""
+MASK_TAG: Final = f"{TAG_PREFIX}mask"
+"""Of a database that is to be masked, from its birth: :data:`MASK_DUE`, then the run and how far it has come."""
+MASK_DUE: Final = "due"
+MASKED: Final = "masked"
+"""What the tag ends with when all of it is done, and checked."""
 
 
 def platform_tags(installation: str, platform: str) -> dict[str, str]:
@@ -561,6 +572,12 @@ def tags(
     if run:
         found[RUN_TAG] = run
     return found
+
+
+def is_unmasked(found: dict[str, str]) -> bool:
+    """Say whether a database with these tags is to be masked, and is not yet: no snapshot of it may be kept."""
+    mask = found.get(MASK_TAG)
+    return mask is not None and not mask.endswith(f"/{MASKED}")
 
 
 def is_ours(found: dict[str, str], installation: str, namespace: Namespace | None = None) -> bool:

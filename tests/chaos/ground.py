@@ -17,6 +17,7 @@ from snaplift.aws.steps import recover
 from snaplift.aws.steps.promotion import utc_now
 from snaplift.naming import Namespace, Tenant
 from snaplift.pipelines.promote import promote_dag
+from snaplift.pipelines.refresh import refresh_dag
 from snaplift.promotion.pointer import FinalSnapshot, Pointer
 from snaplift.promotion.recovery import GRACE, Holder
 from snaplift.promotion.writes import Writes
@@ -54,6 +55,12 @@ _CHANGES: Final[dict[str, dict[str, Any]]] = {
         "adapt": [{"command": ["sql", "UPDATE place SET name = '${environment}'"], "repeatable": True}],
         "smoke": [{"command": ["sql", "SELECT text FROM notes"]}],
     },
+    "masking": {
+        "masking": {
+            "steps": [{"sql": [f"DELETE FROM notes WHERE text = '{VISITOR}'"], "repeatable": True}],
+            "checks": [{"sql": f"SELECT COUNT(*) FROM notes WHERE text = '{VISITOR}'"}],
+        }
+    },
 }
 """Configurations of the tenant, by what is other in them."""
 
@@ -69,8 +76,15 @@ class Scenario:
     configuration: str = ""
     """A key of what is other in the tenant's configuration."""
     release: str = "new"
+    source: str = ""
+    """Data are brought down from there, masked; empty: it is no refresh."""
     stop_after: str = ""
     """A person marks the run failed after this task."""
+
+    @property
+    def dag_id(self) -> str:
+        name = Tenant.parse(TENANT)
+        return name.refresh_dag_id if self.source else name.promote_dag_id
 
     @property
     def green(self) -> bool:
@@ -98,6 +112,8 @@ SCENARIOS: Final = {
         Scenario("rollback", BACK, _OF_A_ROLLBACK, release="previous"),
         Scenario("rollback-stopped", BACK, ("finish",), release="previous", stop_after="confirm"),
         Scenario("restored", SERVING, ("database", "activate", "retire"), release="previous"),
+        Scenario("refresh", SERVING, ("mask", "retire"), "masking", source=BEHIND),
+        Scenario("refresh-stopped", SERVING, ("finish",), "masking", source=BEHIND, stop_after="credentials"),
     )
 }
 
@@ -136,10 +152,9 @@ class Ground:
     def __init__(self, folder: Path, installation: Installation, wire: Wire) -> None:
         self.installation = installation
         self.wire = wire
-        self._dags = {
-            name: promote_dag(TENANT, installation.tenant, self._configure(folder / f"config-{name}", changes))
-            for name, changes in _CHANGES.items()
-        }
+        configured = {name: self._configure(folder / f"config-{name}", each) for name, each in _CHANGES.items()}
+        self._dags = {name: promote_dag(TENANT, installation.tenant, config) for name, config in configured.items()}
+        self._refreshing = refresh_dag(TENANT, installation.tenant, configured["masking"])
         self._runs = 0
         self._served = False
         self.contents: dict[str, Contents] = {}
@@ -179,6 +194,9 @@ class Ground:
         self._serve(next(each for each in (first, SCENARIOS["tested"], _KEPT) if each.environment == environment))
         if environment == BEHIND:
             self._test(first)
+        if scenario.source:
+            self._serve(SCENARIOS["tested"])
+            self.installation.sql(scenario.source, f"INSERT INTO notes VALUES ('{VISITOR}')")
         if scenario.release == "previous":
             self._have_previous(first if environment == SERVING else _KEPT)
 
@@ -209,7 +227,11 @@ class Ground:
     def _test(self, scenario: Scenario) -> None:
         """Have a release active in a scenario's namespace that is newer than what is active one environment behind."""
         active, behind = (self.installation.pointer(name)[0].active for name in (scenario.environment, BEHIND))
-        newer = active is not None and (behind is None or str(active.release) > str(behind.release))
+        newer = (
+            active is not None
+            and not active.masked_from
+            and (behind is None or str(active.release) > str(behind.release))
+        )
         if not newer:
             self._promote(scenario)
 
@@ -222,8 +244,9 @@ class Ground:
         """Play one run of a scenario; what a finish that failed has left is done by the recovery."""
         self._runs += 1
         self.moments = []
-        dag = self._dags[scenario.configuration]
-        params = {"environment": scenario.environment, "release": scenario.release, "build": "", "dry_run": False}
+        dag = self._refreshing if scenario.source else self._dags[scenario.configuration]
+        asked = {"from": scenario.source} if scenario.source else {"release": scenario.release}
+        params = {"environment": scenario.environment, "build": "", "dry_run": False, **asked}
         airflow = Airflow(dag, params, self.wire, lambda: self._in_between(scenario.environment))
         self._served = self.installation.answer(scenario.environment) is not None
         self.wire.begin(points)

@@ -14,6 +14,7 @@ from local.images.build import build
 
 from snaplift.aws.hooks import mysql
 from snaplift.config.loading import load_platforms, load_tenant_named
+from snaplift.config.tenant import AdaptSql
 from snaplift.promotion.fingerprint import changes
 from tests.support.sample_site import DEV, QA, Database, Task
 
@@ -260,3 +261,40 @@ def test_adapt_of_the_catalogue_takes_what_is_queued(records: Task) -> None:
     assert records.report("adapt")["rows"] >= 1
     assert records.report("adapt")["rows"] == 0
     assert records.report("check", CHECK_MIN_RECORDS="50")["failed"] == []
+
+
+PEOPLE = ("anna@people.test", "bo@people.test", "198.51.100.7")
+PLANTED_PEOPLE = (
+    "UPDATE wp_users SET user_email = 'anna@people.test'",
+    "UPDATE wp_options SET option_value = 'anna@people.test' WHERE option_name = 'admin_email'",
+    "INSERT INTO wp_usermeta (user_id, meta_key, meta_value) VALUES (1, '_new_email', 'bo@people.test')",
+    "INSERT INTO wp_comments (comment_author, comment_author_email, comment_author_IP, comment_content)"
+    " VALUES ('Bo', 'bo@people.test', '198.51.100.7', 'write to bo@people.test')",
+    "INSERT INTO wp_posts (post_title, post_type, post_content, post_excerpt, to_ping, pinged, post_content_filtered)"
+    " VALUES ('bo@people.test', 'user_request', '', '', '', '', '')",
+)
+
+
+def test_s24_the_samples_masking_leaves_no_address_in_any_table(dev: Task) -> None:
+    root = Path(__file__).parents[2] / "config"
+    masking = load_tenant_named(root, "xy-0146", load_platforms(root)).masking
+    assert masking is not None
+    with dev.database.connect(dev.schema) as connection, connection.cursor() as cursor:
+        connection.begin()  # to be rolled back: the other tests look at this database too
+        for statement in PLANTED_PEOPLE:
+            cursor.execute(statement)
+        assert [cursor.execute(check.sql, {}) and cursor.fetchone() for check in masking.checks].count((0,)) == 0
+        for step in masking.steps:
+            assert isinstance(step, AdaptSql)
+            for statement in step.sql:
+                cursor.execute(statement, {"environment": "qa"})
+        found = []
+        for check in masking.checks:
+            cursor.execute(check.sql, {"environment": "qa"})
+            found.append(cursor.fetchone())
+        assert found == [(check.equals,) for check in masking.checks]
+        cursor.execute("SHOW TABLES")
+        for (table,) in list(cursor.fetchall()):
+            cursor.execute(f"SELECT * FROM `{table}`")
+            assert not [each for each in PEOPLE if each in str(cursor.fetchall())], table
+        connection.rollback()

@@ -60,11 +60,18 @@ class MySql:
         return foreign
 
     def run(
-        self, server: mysql.Server, master: mysql.Credentials, sql: Any, values: Any, allowed: Callable[[str], None]
+        self,
+        server: mysql.Server,
+        master: mysql.Credentials,
+        sql: Any,
+        values: Any,
+        allowed: Callable[[str], None],
+        *,
+        step: str = "adapt",
     ) -> list[int]:
         instance = self._instance(server, master)
         for _ in sql:
-            allowed("a statement of adapt")
+            allowed(f"a statement of {step}")
         instance.data.belongs_to = values["environment"]
         return [1 for _ in sql]
 

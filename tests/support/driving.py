@@ -11,13 +11,14 @@ from snaplift.aws.steps.plan import make_plan
 from snaplift.aws.steps.promotion import Done, find_lock, resume
 from snaplift.config.platform import Platforms
 from snaplift.config.tenant import Tenant
-from snaplift.pipelines import promote, provision
+from snaplift.pipelines import promote, provision, refresh
 from snaplift.promotion.choosing import Request
 from snaplift.promotion.plan import Plan
 from snaplift.promotion.run import Run
 from snaplift.promotion.wait import Wait
 
 PROMOTE = tuple(step for steps in promote.GROUPS.values() for step in steps)
+REFRESH = tuple(step for steps in refresh.GROUPS.values() for step in steps)
 PROVISION = tuple(step for steps in provision.GROUPS.values() for step in steps)
 
 
@@ -41,6 +42,10 @@ class Driver:
         request = Request(environment=self.environment, release=release, build=build)
         return make_plan(request, self.run, self.platforms, self.tenant)
 
+    def plan_refresh(self, source: str = "", build: str = "") -> Plan:
+        request = Request(environment=self.environment, refresh_from=source, build=build)
+        return make_plan(request, self.run, self.platforms, self.tenant)
+
     def lock(self, plan: Plan) -> None:
         self.results["lock"] = drive(lambda: lock.advance(plan))
 
@@ -55,7 +60,14 @@ class Driver:
 
     def promote(self, release: str, build: str = "", steps: tuple[str, ...] = PROMOTE) -> Done:
         """Run the whole way; whatever happens, it is finished."""
-        self.lock(self.plan(release, build))
+        return self._carry_out(self.plan(release, build), steps)
+
+    def refresh(self, source: str = "", build: str = "") -> Done:
+        """Bring data down, the whole way; whatever happens, it is finished."""
+        return self._carry_out(self.plan_refresh(source, build), REFRESH)
+
+    def _carry_out(self, plan: Plan, steps: tuple[str, ...]) -> Done:
+        self.lock(plan)
         try:
             for name in steps:
                 self.step(name)

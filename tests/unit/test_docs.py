@@ -21,6 +21,7 @@ from snaplift.pipelines.promote import promote_dag
 from snaplift.pipelines.provision import PLATFORM_DAG_ID, platform_dag, provision_dag
 from snaplift.pipelines.reap import REAP_DAG_ID, reap_dag
 from snaplift.pipelines.recover import RECOVER_DAG_ID, recover_dag
+from snaplift.pipelines.refresh import refresh_dag
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -139,6 +140,7 @@ def dags() -> dict[str, DAG]:
         recover_dag(folder),
         preview_dag("xy-0146", tenant, folder),
         preview_remove_dag("xy-0146", tenant, folder),
+        refresh_dag("xy-0146", tenant, folder),
         expire_dag(folder),
         offboard_dag(folder),
         reap_dag(platforms, folder),
@@ -173,6 +175,7 @@ def test_every_task_is_on_the_page_in_its_group(dags: dict[str, DAG]) -> None:
     assert dags[EXPIRE_DAG_ID].task_ids == ["find", "dismantle"]
     assert dags[OFFBOARD_DAG_ID].task_ids == ["find", "approve", "dismantle"]
     assert dags["xy-0146.preview_remove"].task_ids == ["dismantle"]
+    assert set(dags["xy-0146.refresh"].task_ids) == {*dags["xy-0146.promote"].task_ids, "mask"}
     assert dags[REAP_DAG_ID].task_ids == ["find", "reap", "report"]
 
 

@@ -44,7 +44,7 @@ PERMANENT = (
 
 # What a MySQL server answers and what passes: too many connections, shutting down, waiting for a lock, a deadlock, and
 # a login with a password that is just being changed. (From 2000 on it did not answer.)
-_PASSING = frozenset({1040, 1045, 1053, 1205, 1213, 1698})
+PASSING = frozenset({1040, 1045, 1053, 1205, 1213, 1698})
 
 
 def is_passing(error: Exception) -> bool:
@@ -78,5 +78,5 @@ def is_permanent(error: Exception) -> bool:
         return True
     if isinstance(error, pymysql.err.MySQLError):
         number = error.args[0] if error.args else 0
-        return isinstance(number, int) and 1000 <= number < 2000 and number not in _PASSING
+        return isinstance(number, int) and 1000 <= number < 2000 and number not in PASSING
     return isinstance(error, PERMANENT)

@@ -156,10 +156,25 @@ def _step_problems(tenant: Tenant) -> Iterator[Problem]:
     if tenant.setup:
         yield from _command_problems(tenant, ("setup",), tenant.setup, _known(tenant, [tenant.first]))
     known = _known(tenant, [name for name in tenant.environments if name != tenant.first])
+    # A refresh may bring data to where they are authored, too.
+    everywhere = _known(tenant, list(tenant.environments)) if tenant.masking else known
     for index, adapt in enumerate(tenant.adapt):
-        yield from _each_step_problems(tenant, ("adapt", index), adapt, known)
+        yield from _each_step_problems(tenant, ("adapt", index), adapt, everywhere)
+    yield from _masking_problems(tenant)
     for index, smoke in enumerate(tenant.smoke):
         yield from _each_step_problems(tenant, ("smoke", index), smoke, known)
+
+
+def _masking_problems(tenant: Tenant) -> Iterator[Problem]:
+    if tenant.masking is None:
+        return
+    targets = [name for name in tenant.environments if tenant.above(name)]
+    known = _known(tenant, targets)
+    for index, step in enumerate(tenant.masking.steps):
+        yield from _each_step_problems(tenant, ("masking", "steps", index), step, known)
+    for index, check in enumerate(tenant.masking.checks):
+        place = ("masking", "checks", index, "sql")
+        yield from ((place, message) for message in sql_problems(check.sql, known))
 
 
 def _each_step_problems(

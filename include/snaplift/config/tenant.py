@@ -5,21 +5,18 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, Discriminator, Field, StringConstraints, Tag, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from snaplift import naming
 from snaplift.config.errors import Misplaced
 from snaplift.config.fields import (
-    ContainerName,
     Duration,
     EnvironmentName,
     OneLine,
     Parameter,
     PlatformName,
     TenantName,
-    UrlPath,
     VariableName,
-    Words,
     matching,
 )
 from snaplift.config.platform import Strict
@@ -32,6 +29,17 @@ from snaplift.config.service import (
     HealthCheck,
     Service,
     ServiceOverrides,
+)
+from snaplift.config.steps import (
+    Adapt,
+    AdaptCommand,
+    AdaptSql,
+    Command,
+    Masking,
+    MaskingCheck,
+    Smoke,
+    SmokeHttp,
+    SmokeSql,
 )
 
 # One place to import a tenant's sections from.
@@ -49,6 +57,8 @@ __all__ = [
     "DeploymentSettings",
     "Environment",
     "HealthCheck",
+    "Masking",
+    "MaskingCheck",
     "Nightly",
     "Previews",
     "Retention",
@@ -105,86 +115,6 @@ class DatabaseOverrides(Strict):
     parameters: dict[ParameterName, Parameter] | None = None
 
 
-class Command(Strict):
-    """A command of the tenant's image, run as a one-off task of the candidate revision; 0 is success."""
-
-    command: Words
-    """Arguments to the image's entrypoint."""
-    container: ContainerName | None = None
-    """None: the service's entry."""
-    environment: dict[VariableName, str] = Field(default_factory=dict)
-    """Beside the container's own; placeholders as there, and ``${source_urls}``."""
-    timeout: Duration = timedelta(minutes=15)
-    """When it is stopped and has failed."""
-
-
-class AdaptSql(Strict):
-    """Statements that make a copy this environment's own, run as the database's master user."""
-
-    sql: Words
-    """One statement each; ``%(site_url)s`` and the environment's variables are bound, a literal % is doubled."""
-    repeatable: bool = False
-    """Whether running them a second time does no harm; otherwise an interrupted adapt starts from a new restore."""
-
-
-class AdaptCommand(Command):
-    """A command that makes a copy this environment's own."""
-
-    repeatable: bool = False
-
-
-class SmokeSql(Strict):
-    """A question to the candidate's database: one row with one number."""
-
-    sql: Annotated[str, StringConstraints(min_length=1)]
-    at_least: int = 1
-    """The least number that is good."""
-
-
-class SmokeHttp(Strict):
-    """A request to a task of the candidate that no load balancer knows yet."""
-
-    path: UrlPath = "/"
-    status: Annotated[int, Field(ge=200, le=499)] = 200
-    """What it must answer with."""
-    contains: str | None = None
-    """``${site_url}`` and the environment's variables are put in."""
-    timeout: Duration = timedelta(minutes=2)
-    """How long the task may take until it answers so."""
-
-
-def _kind_of_adapt(value: object) -> str | None:
-    return _kind(value, sql="AdaptSql", command="AdaptCommand")
-
-
-def _kind_of_smoke(value: object) -> str | None:
-    return _kind(value, sql="SmokeSql", command="Command", path="SmokeHttp", status="SmokeHttp", contains="SmokeHttp")
-
-
-def _kind(value: object, **kinds: str) -> str | None:
-    """Tell by its fields which kind of section it is; none: two kinds at once, or nothing of any."""
-    if isinstance(value, BaseModel):
-        return type(value).__name__
-    found = {kind for name, kind in kinds.items() if isinstance(value, dict) and name in value}
-    return found.pop() if len(found) == 1 else None
-
-
-Adapt = Annotated[
-    Annotated[AdaptSql, Tag("AdaptSql")] | Annotated[AdaptCommand, Tag("AdaptCommand")],
-    Discriminator(
-        _kind_of_adapt, custom_error_type="kind", custom_error_message="expected fields with either sql or command"
-    ),
-]
-Smoke = Annotated[
-    Annotated[SmokeSql, Tag("SmokeSql")] | Annotated[SmokeHttp, Tag("SmokeHttp")] | Annotated[Command, Tag("Command")],
-    Discriminator(
-        _kind_of_smoke,
-        custom_error_type="kind",
-        custom_error_message="expected fields with either sql, path or command",
-    ),
-]
-
-
 class Approval(Strict):
     """A person says yes before anything is made."""
 
@@ -215,7 +145,8 @@ class Environment(Strict):
     """Instead of the tenant's."""
     target_writes: TargetWrites | None = None
     """What becomes of a promotion that would discard what was written here since the last one: it is refused, a person
-    is asked, or it goes on. None: ``refuse`` where nothing is promoted further, ``allow`` elsewhere."""
+    is asked, or it goes on. None: ``refuse`` where nothing is promoted further, and where data is authored (only a
+    refresh replaces them); ``allow`` elsewhere."""
     data_class: DataClass | None = None
     """What its data may be at most. Data of a higher class gets here only masked. None: that of the data where it is
     authored, which is ``internal`` if nothing is said there either."""
@@ -255,6 +186,8 @@ class Tenant(Strict):
     """What makes a copy this environment's own, in this order: ``sql``, or a ``command`` of the candidate's image."""
     smoke: tuple[Smoke, ...] = ()
     """What must be true of a candidate before a visitor sees it: ``sql``, a request (``path``) or a ``command``."""
+    masking: Masking | None = None
+    """What is done to data that are brought down from an environment above. None: none are."""
     retention: Retention = Retention()
     lock_wait: Duration = timedelta(minutes=10)
     """How long a promotion waits for another one of the same environment to end; ``0s``: it does not wait."""
@@ -271,7 +204,21 @@ class Tenant(Strict):
     def target_writes(self, environment: str) -> TargetWrites:
         """What happens to a promotion that would discard what was written in an environment."""
         last = all(other.promoted_from != environment for other in self.environments.values())
-        return self.environments[environment].target_writes or ("refuse" if last else "allow")
+        return self.environments[environment].target_writes or (
+            "refuse" if last or environment == self.first else "allow"
+        )
+
+    def way_to(self, environment: str) -> list[str]:
+        """The environments that data come through to one, which is the first; the last is where they are authored."""
+        way = [environment]
+        while (name := self.environments[way[-1]].promoted_from) is not None:
+            way.append(name)
+        return way
+
+    def above(self, environment: str) -> list[str]:
+        """The environments that an environment's data go on to, the farthest last: data may be brought down of them."""
+        found = [name for name in self.environments if environment in self.way_to(name)[1:]]
+        return sorted(found, key=lambda name: len(self.way_to(name)))
 
     def data_class(self, environment: str) -> DataClass:
         """What an environment's data may be at most; where it is authored, what it is."""

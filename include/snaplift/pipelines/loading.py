@@ -27,6 +27,7 @@ from snaplift.pipelines.promote import promote_dag
 from snaplift.pipelines.provision import platform_dag, provision_dag
 from snaplift.pipelines.reap import reap_dag
 from snaplift.pipelines.recover import recover_dag
+from snaplift.pipelines.refresh import refresh_dag
 
 log = logging.getLogger(__name__)
 
@@ -80,6 +81,8 @@ def _dags_of(root: Path, name: str, platforms: Platforms | None) -> Iterator[DAG
     composers = [promote_dag, provision_dag, change_dag]
     if tenant is None or tenant.previews is not None:  # a broken file may have had previews, whose runs have to end
         composers += [preview_dag, preview_remove_dag]
+    if tenant is None or tenant.masking is not None:
+        composers.append(refresh_dag)
     wanted = [partial(compose, name, tenant, str(root)) for compose in composers]
     if tenant is not None and tenant.nightly is not None:
         wanted.append(partial(nightly_dag, tenant, tenant.nightly))

@@ -34,6 +34,8 @@ class Request(Frozen):
     """``new``, ``tested``, ``active``, ``previous``, or a release's timestamp; provisioning asks for ``origin``."""
     build: str = ""
     """A tag or a digest; empty: the tested build or the previous one's, or the tag that the configuration names."""
+    refresh_from: str | None = None
+    """The environment whose data are brought down; empty: the highest above. None: this is no refresh."""
     dry_run: bool = False
     asked_at: datetime | None = None
     """When the run was asked for; the same when it is cleared and run again. None: it is not known."""
@@ -48,6 +50,8 @@ class Choice(Frozen):
     """By container ``repository@digest``, or ``repository:tag`` where the digest is yet to be found."""
     earlier: Revision | None = None
     """The revision that is taken up, for the modes ``again``, ``restored`` and ``active``."""
+    source: str | None = None
+    """The environment whose data they are; None: where data are authored."""
 
     @property
     def reuses(self) -> DatabaseReference | None:
@@ -90,10 +94,7 @@ def choose(request: Request, tenant: Tenant, above: Revision | None, here: Point
                 )  # fmt: skip
             mode = "new"
         case "tested":
-            if above is None or above.release is None:
-                hint = "ask for 'new'" if source == tenant.first else f"promote to {source} first"
-                raise PlanRefused([f"no release is active in {source}, so none was tested there: {hint}"])
-            mode, release = "tested", above.release
+            mode, release = "tested", _tested(tenant, source, above)
         case text:
             try:
                 mode, release = "standing", str(naming.Release(text))
@@ -101,7 +102,17 @@ def choose(request: Request, tenant: Tenant, above: Revision | None, here: Point
                 words = "new, tested, active, previous or a timestamp"
                 raise UnknownRelease([f"release: expected {words}; {error}"]) from None
     tested = above if mode == "tested" and not request.build else None
-    return Choice(mode=mode, release=release, images=_images(request.build, tenant, tested))
+    return Choice(mode=mode, release=release, images=images_of(request.build, tenant, tested))
+
+
+def _tested(tenant: Tenant, source: str | None, above: Revision | None) -> str:
+    """Name the release that is active one environment below."""
+    hint = "ask for 'new'" if source == tenant.first else f"promote to {source} first"
+    if above is None or above.release is None:
+        raise PlanRefused([f"no release is active in {source}, so none was tested there: {hint}"])
+    if above.masked_from:
+        raise PlanRefused([f"{source} has masked data of {above.masked_from}, which go nowhere else: {hint}"])
+    return above.release
 
 
 def _choose_earlier(request: Request, tenant: Tenant, here: Pointer) -> Choice | None:
@@ -114,16 +125,24 @@ def _choose_earlier(request: Request, tenant: Tenant, here: Pointer) -> Choice |
     if taken_up is None:
         return None
     mode, earlier = taken_up
+    if mode == "standing" and earlier.masked_from:
+        raise UnknownRelease(
+            [f"{earlier.release} had masked data of {earlier.masked_from}, and nothing is kept of them: refresh again"]
+        )
     with_its_build = None if request.build or request.release == "active" else earlier
     return Choice(
         mode=mode,
         release=earlier.release,
-        images=_images(request.build, tenant, with_its_build, "previous"),
+        images=images_of(request.build, tenant, with_its_build, "previous"),
         earlier=earlier if mode != "standing" else None,
     )
 
 
-def _images(build: str, tenant: Tenant, tested: Revision | None, which: str = "tested") -> dict[str, str]:
+def images_of(build: str, tenant: Tenant, tested: Revision | None, which: str = "tested") -> dict[str, str]:
+    """Name the image of each container: of the build that is asked for, or a revision's, or the file's.
+
+    :raises PlanRefused: there is none for one of them.
+    """
     containers = tenant.service.containers
     if tested is not None:
         if missing := sorted(set(containers) - set(tested.build)):

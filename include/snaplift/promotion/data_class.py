@@ -21,6 +21,6 @@ def refusal(tenant: Tenant, source: str, target: str) -> str:
         return ""
     return (
         f"the data of {tenant.tenant}-{source} are {data} and those of {tenant.tenant}-{target} may be {allowed} at "
-        "most: they may go there only masked, and no masking is configured. Choose another environment, or correct "
+        "most: they go there only masked, which a promotion does not do. Choose another environment, or correct "
         "data_class in the tenant's file"
     )

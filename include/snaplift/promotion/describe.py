@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from snaplift.config.tenant import Masking
 from snaplift.promotion.plan import Plan
 from snaplift.promotion.pointer import Revision
 from snaplift.promotion.values import site_url
@@ -41,6 +42,8 @@ def headline(plan: Plan) -> str:
             return (
                 f"release {plan.release} serves again in {plan.name}: its database is restored from its final snapshot"
             )
+        case "refresh":
+            return f"refresh {plan.name} with masked data of {plan.source_name}"
         case "active":
             return f"another build serves in {plan.name}, on the database that serves"
     return f"promote release {plan.release} to {plan.name}"
@@ -58,6 +61,8 @@ def _rows(plan: Plan) -> Iterator[tuple[str, str]]:
                 "Its backups",
                 f"{plan.source.backup_window} UTC: a snapshot begun meanwhile waits for the backup's end",
             )
+    if plan.masking:
+        yield "Masking", _masking(plan.masking, plan)
     yield "Database", _database(plan)
     for container, image in plan.images.items():
         yield f"Build of {container}", image
@@ -81,10 +86,16 @@ def _release(plan: Plan) -> str:
 
 def _data(plan: Plan) -> str:
     assert plan.source is not None
-    if plan.mode == "new":
+    if plan.takes_snapshot:
         return f"snapshot of {plan.source.instance}, taken now"
     final = ": this environment's own data, as it was when its database went" if plan.source.final else ""
     return f"snapshot {plan.snapshot}, which stands{final}"
+
+
+def _masking(masking: Masking, plan: Plan) -> str:
+    steps, checks = len(masking.steps), len(masking.checks)
+    told = f"{steps} step{'s' * (steps > 1)}, {checks} check{'s' * (checks > 1)}"
+    return f"{told}; then {masking.data_class or plan.tenant.data_class(plan.environment)}, before anybody reaches it"
 
 
 def _database(plan: Plan) -> str:
@@ -108,8 +119,10 @@ def _lost(writes: Writes, plan: Plan) -> str:
 
 def _goes(plan: Plan, kept: bool) -> str:  # noqa: FBT001  # a word of the sentence, not a switch
     active = plan.before.active
-    if active is None or active.database is None or active.release is None or not plan.replaces:
+    if active is None or active.database is None or not plan.replaces:
         return "nothing"
+    if active.release is None:
+        return f"nothing: {active.database.name}, in which data were authored, stays until a person takes it away"
     if kept:
         return f"nothing yet: {active.database.name} stays for a rollback"
     final = ", after a final snapshot" if plan.effective.retention.final_snapshot else ""

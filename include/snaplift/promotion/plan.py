@@ -8,22 +8,24 @@ from pydantic import BaseModel, ConfigDict
 
 from snaplift import naming
 from snaplift.config.platform import Platform, Platforms
-from snaplift.config.tenant import Approval, Environment, TargetWrites, Tenant
+from snaplift.config.tenant import Approval, Environment, Masking, TargetWrites, Tenant
 from snaplift.promotion.pointer import DatabaseReference, FinalSnapshot, Revision
 from snaplift.promotion.run import Run
 from snaplift.promotion.writes import Writes
 from snaplift.stacks.outputs import NamespaceOutputs, PlatformOutputs
 from snaplift.stacks.settings import EnvironmentSettings
 
-Mode = Literal["origin", "new", "tested", "standing", "again", "restored", "active"]
+Mode = Literal["origin", "new", "tested", "standing", "again", "restored", "active", "refresh"]
 """``origin``: the first environment's database, from nothing. ``new``: the source is snapshot now. ``tested``: what is
 active one environment below. ``standing``: a release whose snapshot stands. ``again``: the previous revision, on its
 database, which stands yet. ``restored``: the previous revision, from the final snapshot of its database. ``active``:
-another build, on the database that serves."""
+another build, on the database that serves. ``refresh``: an environment above is snapshot now, and masked."""
 
 
 REUSING: Final = frozenset({"again", "active"})
 """Modes in which the candidate uses a database that stands."""
+SNAPSHOTTING: Final = frozenset({"new", "refresh"})
+"""Modes in which the source is snapshot now."""
 KEEPING: Final = frozenset({"origin", "active"})
 """Modes after which no other database serves than before, so that nothing that was written is lost."""
 
@@ -172,6 +174,15 @@ class Plan(Frozen):
     def effective(self) -> EnvironmentSettings:
         """The tenant's settings with the environment's own put over them."""
         return EnvironmentSettings.of(self.platforms, self.tenant, self.environment)
+
+    @property
+    def takes_snapshot(self) -> bool:
+        return self.mode in SNAPSHOTTING
+
+    @property
+    def masking(self) -> Masking | None:
+        """What has to be done to the copy before anybody can reach it; none: it may be as it is."""
+        return self.tenant.masking if self.mode == "refresh" else None
 
     @property
     def items_of_adapt(self) -> int:

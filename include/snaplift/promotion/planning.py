@@ -10,7 +10,7 @@ from snaplift.config.tenant import Tenant
 from snaplift.promotion import data_class
 from snaplift.promotion.choosing import Choice, PlanRefused, Request
 from snaplift.promotion.earlier import PASSING_STATES, Kept, existing, refuse_reuse
-from snaplift.promotion.plan import Before, Frozen, Place, Plan, Source
+from snaplift.promotion.plan import SNAPSHOTTING, Before, Frozen, Place, Plan, Source
 from snaplift.promotion.pointer import Pointer, Revision
 from snaplift.promotion.quotas import Usage, shortages_of_promotion
 from snaplift.promotion.revision import content_hash, task_definition
@@ -54,7 +54,7 @@ class Facts(Frozen):
     pointer: Pointer
     before: Before
     origin: Revision | None
-    """Active in the first environment."""
+    """Active in the environment whose data they are."""
     platform: PlatformOutputs
     namespace: NamespaceOutputs
     instance: Instance | None
@@ -85,7 +85,8 @@ def decide(request: Request, choice: Choice, run: Run, platforms: Platforms, ten
     :raises PlanRefused: with every reason that was found, before anything is made.
     """
     settings = tenant.environments[request.environment]
-    first = tenant.environments[tenant.first]
+    source_name = choice.source or tenant.first
+    above = tenant.environments[source_name]
     source = None
     if choice.mode == "restored" and choice.earlier:
         source = Source(
@@ -96,14 +97,15 @@ def decide(request: Request, choice: Choice, run: Run, platforms: Platforms, ten
             secret=None,
             final=choice.earlier.final,
         )
-    elif choice.mode in {"new", "tested", "standing"}:
+    elif choice.mode in {"new", "tested", "standing", "refresh"}:
+        now = facts.instance if choice.mode in SNAPSHOTTING else None
         source = Source(
-            environment=tenant.first,
-            place=Place.of(first.platform, platforms.platforms[first.platform]),
+            environment=source_name,
+            place=Place.of(above.platform, platforms.platforms[above.platform]),
             instance=facts.origin.database.name if facts.origin and facts.origin.database else "",
-            resource_id=facts.instance.resource_id if facts.instance and choice.mode == "new" else None,
+            resource_id=now.resource_id if now else None,
             secret=facts.origin.database.secret if facts.origin and facts.origin.database else None,
-            backup_window=facts.instance.backup_window if facts.instance and choice.mode == "new" else None,
+            backup_window=now.backup_window if now else None,
         )
     storage = settings.database.storage or tenant.database.storage
     of_source = facts.snapshot or facts.instance
@@ -197,13 +199,14 @@ def _reasons_of_data(plan: Plan, facts: Facts) -> Iterator[str]:
     if plan.source is None:
         return
     if plan.mode != "restored" and (facts.origin is None or facts.origin.database is None):
-        yield f"{plan.source_name} has no database: provision it first"
+        todo = "promote to it first" if plan.mode == "refresh" else "provision it first"
+        yield f"{plan.source_name} has no database: {todo}"
         return
     if plan.source.place.account != plan.place.account or plan.source.place.region != plan.place.region:
         yield f"{plan.source_name} is in another account or region than {plan.name}: a copy there is not supported yet"
-    if why := data_class.refusal(plan.tenant, plan.source.environment, plan.environment):
+    if plan.mode != "refresh" and (why := data_class.refusal(plan.tenant, plan.source.environment, plan.environment)):
         yield why
-    data: Instance | Snapshot | None = facts.instance if plan.mode == "new" else facts.snapshot
+    data: Instance | Snapshot | None = facts.instance if plan.takes_snapshot else facts.snapshot
     if data is None:
         yield _no_data(plan, facts)
         return
@@ -211,7 +214,7 @@ def _reasons_of_data(plan: Plan, facts: Facts) -> Iterator[str]:
 
 
 def _no_data(plan: Plan, facts: Facts) -> str:
-    if plan.mode == "new" and plan.source:
+    if plan.takes_snapshot and plan.source:
         return f"there is no instance {plan.source.instance}, which the pointer of {plan.source_name} names"
     have = existing(facts.pointer, facts.releases)
     return f"release {plan.release} has no snapshot {plan.snapshot}; those that have one: {have}"

@@ -57,6 +57,8 @@ class Revision(BaseModel):
     task_definition: str
     run: str
     """The hash of the run that made it."""
+    masked_from: str | None = None
+    """The environment whose data it has, masked; none: its release began where data is authored."""
 
     @property
     def restored_from(self) -> frozenset[str]:

@@ -40,7 +40,7 @@ def shortages_of_promotion(plan: Plan, instances: Usage, snapshots: Usage, stack
 
 def _snapshots(plan: Plan) -> int:
     """Count those that the promotion takes: the release's, and the final one of the database that goes."""
-    release, final = plan.mode == "new", bool(plan.retires and plan.effective.retention.final_snapshot)
+    release, final = plan.takes_snapshot, bool(plan.retires and plan.effective.retention.final_snapshot)
     return release + final
 
 

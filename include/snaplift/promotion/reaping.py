@@ -142,7 +142,12 @@ class _Judge:
         for name in namespaces:
             retention, instances = self._retention(name), self._of(name, "instance")
             self.earlier |= earlier_databases(instances, pointers.get(str(name)), retention, now)
-            spare = [each for each in self._of(name, "snapshot") if not self.references.why_kept(each)]
+            spare = [
+                each
+                for each in self._of(name, "snapshot")
+                # One that was taken to be masked is no release, and no database's last state.
+                if naming.REFRESH_TAG not in each.tags and not self.references.why_kept(each)
+            ]
             self.held |= held_snapshots(spare, retention, now)
 
     def _of(self, namespace: naming.Namespace, *kinds: ThingKind) -> list[Thing]:

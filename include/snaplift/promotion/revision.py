@@ -10,14 +10,14 @@ from snaplift import naming
 from snaplift.config.tenant import Container
 from snaplift.promotion.plan import Plan
 from snaplift.promotion.pointer import DatabaseReference, Revision
-from snaplift.promotion.values import fill, values
+from snaplift.promotion.values import fill, values_of
 from snaplift.stacks.outputs import DatabaseOutputs
 
 
 def task_definition(plan: Plan, database: DatabaseOutputs) -> dict[str, Any]:
     """Say what RegisterTaskDefinition is told, tags apart."""
     service = plan.effective.service
-    found = values(plan.platforms, plan.tenant, plan.environment, plan.release)
+    found = values_of(plan)
     return {
         "family": plan.name.family,
         "networkMode": "awsvpc",
@@ -97,7 +97,21 @@ def revision(plan: Plan, database: DatabaseOutputs, task_definition_arn: str) ->
         release=plan.release,
         build={name: image.rpartition("@")[2] for name, image in plan.images.items()},
         database=reference(plan, database),
-        snapshot=plan.earlier.snapshot if plan.earlier else plan.snapshot,
+        snapshot=_began_as(plan),
         task_definition=task_definition_arn,
         run=plan.run.hash,
+        masked_from=_masked_from(plan),
     )
+
+
+def _began_as(plan: Plan) -> str | None:
+    """The snapshot that a release can be restored from; none: that of a refresh is not masked, and goes."""
+    if plan.mode == "refresh":
+        return None
+    return plan.earlier.snapshot if plan.earlier else plan.snapshot
+
+
+def _masked_from(plan: Plan) -> str | None:
+    if plan.mode == "refresh" and plan.source:
+        return plan.source.environment
+    return plan.earlier.masked_from if plan.earlier else None

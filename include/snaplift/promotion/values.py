@@ -8,6 +8,7 @@ from string import Template
 from snaplift import naming
 from snaplift.config.platform import Platforms
 from snaplift.config.tenant import Tenant
+from snaplift.promotion.plan import Plan
 
 
 def site_url(platforms: Platforms, tenant: Tenant, environment: str) -> str:
@@ -18,13 +19,21 @@ def site_url(platforms: Platforms, tenant: Tenant, environment: str) -> str:
     return f"{scheme}://{host}" if (scheme, port) in {("http", 80), ("https", 443)} else f"{scheme}://{host}:{port}"
 
 
-def values(platforms: Platforms, tenant: Tenant, environment: str, release: str | None) -> dict[str, str]:
-    """Everything that a text of the tenant's configuration may refer to in this environment."""
-    above = []
-    name = tenant.environments[environment].promoted_from
-    while name is not None:
-        above.append(site_url(platforms, tenant, name))
-        name = tenant.environments[name].promoted_from
+def values_of(plan: Plan) -> dict[str, str]:
+    """Everything that a text may refer to in a promotion."""
+    source = plan.source.environment if plan.mode == "refresh" and plan.source else None
+    return values(plan.platforms, plan.tenant, plan.environment, plan.release, source)
+
+
+def values(
+    platforms: Platforms, tenant: Tenant, environment: str, release: str | None, source: str | None = None
+) -> dict[str, str]:
+    """Everything that a text of the tenant's configuration may refer to in this environment.
+
+    :param source: where the data are brought down from; None: they came through what is above it.
+    """
+    through = tenant.way_to(source) if source else tenant.way_to(environment)
+    above = [site_url(platforms, tenant, name) for name in through if name != environment]
     return {
         "site_url": site_url(platforms, tenant, environment),
         "source_urls": " ".join(above),

@@ -37,7 +37,7 @@ SNAPSHOT_PARAMETER: Final = "SnapshotIdentifier"
 STORAGE_PARAMETER: Final = "AllocatedStorage"
 PORT: Final = 3306
 
-_BACKUPS_KEPT_DAYS: Final = 7
+BACKUPS_KEPT_DAYS: Final = 7
 
 
 def database_stack(
@@ -50,6 +50,7 @@ def database_stack(
     release: naming.Release | None,
     snapshot: str | None,
     run: str,
+    to_mask: bool = False,
 ) -> Stack:
     """Describe a database's stack.
 
@@ -59,6 +60,7 @@ def database_stack(
     :param release: what the database holds; None where the data is authored.
     :param snapshot: the identifier of the release's snapshot; None exactly where the data is authored.
     :param run: the hash of the run that makes it: the application's user and secret are named after it.
+    :param to_mask: it is born with what must not be kept of it: marked so, and without backups until it is masked.
     :raises ValueError: a release without a snapshot, or the other way round.
     :raises UnknownEnvironment: the tenant has no such environment.
     :raises MissingOutput: the platform has no parameter group for the engine.
@@ -71,7 +73,8 @@ def database_stack(
         namespace.database(release),
         f"Database of namespace {namespace}, "
         + (f"release {release}, from its snapshot" if release else "where its data is authored"),
-        naming.tags(settings.installation, namespace, release=release, run=run),
+        naming.tags(settings.installation, namespace, release=release, run=run)
+        | ({naming.MASK_TAG: naming.MASK_DUE} if to_mask else {}),
     )
     vpc = draft.parameter("VpcId", "The platform's network", platform_outputs.vpc_id)
     key = draft.parameter("KeyArn", "The platform's key", platform_outputs.key_arn)
@@ -91,7 +94,7 @@ def database_stack(
             ManageMasterUserPassword=True,
             MasterUserSecret=rds.MasterUserSecret(KmsKeyId=key),
             AutoMinorVersionUpgrade=False,
-            BackupRetentionPeriod=_BACKUPS_KEPT_DAYS,
+            BackupRetentionPeriod=0 if to_mask else BACKUPS_KEPT_DAYS,
             CopyTagsToSnapshot=True,
         )
     )

@@ -107,6 +107,23 @@ def test_s11_an_instance_goes_with_its_final_snapshot_where_one_is_wanted(hook: 
     assert is_for_its_going(remove(databases, FINAL))
 
 
+@pytest.mark.parametrize("mask", ["due", "0a1b2c3d/0-begun", "0a1b2c3d/1-done"])
+def test_s24_of_an_instance_that_is_not_masked_yet_no_snapshot_is_kept_whoever_wants_one(hook: Hook, mask: str) -> None:
+    databases, script = hook
+    finds(script, TagList=tag_list({"snaplift:mask": mask}))
+    script.add_response("delete_db_instance", {}, {"DBInstanceIdentifier": NAME, "SkipFinalSnapshot": True})
+    assert is_for_its_going(remove(databases, FINAL))
+
+
+def test_s24_once_it_is_masked_it_is_kept_as_any_other(hook: Hook) -> None:
+    databases, script = hook
+    finds(script, TagList=tag_list({"snaplift:mask": "0a1b2c3d/masked"}))
+    finds_no_snapshot(script)
+    asked = {"DBInstanceIdentifier": NAME, "FinalDBSnapshotIdentifier": FINAL}
+    script.add_response("delete_db_instance", {}, asked)
+    assert is_for_its_going(remove(databases, FINAL))
+
+
 @pytest.mark.parametrize("status", ["failed", "incompatible-restore", "incompatible-network"])
 def test_s11_an_instance_that_cannot_be_snapshot_stays_where_one_is_wanted(hook: Hook, status: str) -> None:
     databases, script = hook
@@ -306,3 +323,15 @@ def test_protection_that_is_as_wanted_is_not_set_again(hook: Hook) -> None:
     found = databases.instance(NAME)
     assert found is not None
     databases.set_protection(found, on=True)
+
+
+def test_backups_begin_once_and_the_instance_is_waited_for(hook: Hook) -> None:
+    databases, script = hook
+    for status, days in (("available", 0), ("modifying", 0), ("available", 7)):
+        finds(script, status, BackupRetentionPeriod=days)
+        found = databases.instance(NAME)
+        assert found is not None
+        if (status, days) == ("available", 0):
+            asked = {"DBInstanceIdentifier": NAME, "BackupRetentionPeriod": 7, "ApplyImmediately": True}
+            script.add_response("modify_db_instance", {}, asked)
+        assert (databases.ensure_backups(found, 7, HOUR) is None) == (days == 7)

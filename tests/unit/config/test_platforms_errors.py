@@ -157,8 +157,8 @@ def test_a_field_of_the_defaults_that_there_is_not_is_said_at_the_default(change
     change("platforms.yaml", "  owner: web-team", "  ownr: web-team")
     assert errors() == [
         "config/platforms.yaml:41: defaults.ownr: is no field here: expected adapt, database, description, "
-        "environments, lock_wait, nightly, owner, previews, retention, service, setup, smoke, tags, tenant; did you "
-        "mean owner?",
+        "environments, lock_wait, masking, nightly, owner, previews, retention, service, setup, smoke, tags, tenant; "
+        "did you mean owner?",
         "config/tenants/xy-0146.yaml:1: owner: is missing",
     ]
 

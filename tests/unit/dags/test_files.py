@@ -42,7 +42,7 @@ FLEET_SCHEDULED = {"fleet.recover", "fleet.expire", "fleet.reap", "fleet.invento
 
 def test_every_tenant_has_its_dags(dags: dict[str, DAG]) -> None:
     tenants = tenant_names(REPOSITORY / "config")
-    kinds = ("change", "nightly", "promote", "provision")
+    kinds = ("change", "nightly", "promote", "provision", "refresh")
     fleet = {"platform.change", "platform.provision", "fleet.offboard"} | FLEET_SCHEDULED
     previews = {"xy-0146.preview", "xy-0146.preview_remove"}
     assert set(dags) == fleet | previews | {f"{tenant}.{kind}" for tenant in tenants for kind in kinds}

@@ -23,7 +23,7 @@ def ids(tenant: str) -> set[str]:
 
 def skeleton(tenant: str) -> set[str]:
     """Whose runs have to end although nobody knows any more what the file said."""
-    return {f"{tenant}.{kind}" for kind in ("promote", "provision", "change", "preview", "preview_remove")}
+    return {f"{tenant}.{kind}" for kind in ("promote", "provision", "change", "preview", "preview_remove", "refresh")}
 
 
 def test_a_tenants_shard_is_the_same_on_every_machine_and_in_every_process() -> None:

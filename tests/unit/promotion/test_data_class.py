@@ -1,4 +1,4 @@
-"""Data of a higher class reach a lower environment only masked, and nothing masks yet."""
+"""Data of a higher class reach a lower environment only masked, which a promotion does not do."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def test_s24_the_plan_is_refused_with_what_to_do() -> None:
     with pytest.raises(PlanRefused) as refused:
         plan(tenant=of("personal", "internal"))
     assert str(refused.value) == (
-        "the data of xy-0146-dev are personal and those of xy-0146-qa may be internal at most: they may go there only "
-        "masked, and no masking is configured. Choose another environment, or correct data_class in the tenant's file"
+        "the data of xy-0146-dev are personal and those of xy-0146-qa may be internal at most: they go there only "
+        "masked, which a promotion does not do. Choose another environment, or correct data_class in the tenant's file"
     )
 
 

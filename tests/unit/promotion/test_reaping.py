@@ -428,6 +428,16 @@ def test_releases_snapshots_are_kept_by_number_age_and_least() -> None:
     assert going(snapshots=1, snapshots_for="1d", snapshots_min=0) == [0, 1, 2, 3]
 
 
+def test_s24_a_snapshot_that_was_taken_to_be_masked_is_no_release_that_is_kept() -> None:
+    made = serving()
+    left = made.snapshot(DEV, release(5))
+    left = left.model_copy(update={"tags": {**left.tags, naming.REFRESH_TAG: "xy-0146-qa"}})
+    made.things[-1] = left
+    marked(made, left)
+    verdicts = decide([made.survey()], retaining(snapshots=9, snapshots_for="90d", snapshots_min=9), NOW)  # type: ignore[arg-type]
+    assert {each.thing.name: each.action for each in verdicts}[left.name] is Action.REMOVE
+
+
 def test_final_snapshots_are_kept_by_number_and_age_beside_the_rollbacks() -> None:
     made = serving()
     spare = [made.final(QA, release(days), RUN) for days in (5, 10, 20)]

@@ -51,6 +51,16 @@ def test_what_comes_with_a_snapshot_is_not_said_beside_it() -> None:
     assert not forbidden & set(beside)
 
 
+def test_s24_what_is_to_be_masked_is_born_marked_and_without_backups() -> None:
+    given = {"release": RELEASE, "snapshot": SNAPSHOT, "run": RUN}
+    stack = database_stack(PLATFORMS, TENANT, "qa", PLATFORM_OUTPUTS, NAMESPACE_OUTPUTS, **given, to_mask=True)  # type: ignore[arg-type]
+    assert {"Key": "snaplift:mask", "Value": "due"} in instance(stack)["Tags"]
+    assert stack.tags["snaplift:mask"] == "due"
+    assert instance(stack)["BackupRetentionPeriod"] == 0
+    assert instance(RESTORED)["BackupRetentionPeriod"] == 7
+    assert "snaplift:mask" not in RESTORED.tags
+
+
 def test_from_nothing_all_of_it_is_said() -> None:
     made = instance(EMPTY)
     assert (made["Engine"], made["EngineVersion"], made["DBName"]) == ("mariadb", "10.11", "site")

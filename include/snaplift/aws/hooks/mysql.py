@@ -116,13 +116,22 @@ def replace_application_users(
 
 
 def run(
-    server: Server, master: Credentials, statements: Iterable[str], values: Mapping[str, str], allowed: Allowed
+    server: Server,
+    master: Credentials,
+    statements: Iterable[str],
+    values: Mapping[str, str],
+    allowed: Allowed,
+    *,
+    step: str = "adapt",
 ) -> list[int]:
-    """Run statements in one transaction, stopping at the first error. Returns the rows that each changed."""
+    """Run statements in one transaction, stopping at the first error. Returns the rows that each changed.
+
+    :param step: whose statements they are, for who is told that a write is not allowed.
+    """
     changed = []
     with connect(server, master) as connection, connection.cursor() as cursor:
         for statement in statements:
-            allowed("a statement of adapt")
+            allowed(f"a statement of {step}")
             changed.append(cursor.execute(statement, dict(values)))
     return changed
 

@@ -62,6 +62,8 @@ class FoundInstance:
     instance_class: str = ""
     created_at: datetime | None = None
     """None: it is being made."""
+    backups: int = 0
+    """Days that its automated backups are kept; 0: it has none."""
 
     @property
     def family(self) -> str:
@@ -111,6 +113,7 @@ def _instance(found: DBInstanceTypeDef) -> FoundInstance:
         port=found.get("Endpoint", {}).get("Port", 0),
         instance_class=found.get("DBInstanceClass", ""),
         created_at=found.get("InstanceCreateTime"),
+        backups=found.get("BackupRetentionPeriod", 0),
     )
 
 
@@ -248,6 +251,21 @@ class DatabaseHook(PlaceMixin, RdsHook):
                 DBInstanceIdentifier=instance.identifier, DeletionProtection=on, ApplyImmediately=True
             )
 
+    def ensure_backups(self, instance: FoundInstance, days: int, timeout: timedelta) -> Wait | None:
+        """Have automated backups of an instance. None: it has them.
+
+        The first ones begin with a restart: nobody may be served by it yet.
+        """
+        if instance.status not in AVAILABLE:
+            return self.wait_available(instance, timeout)
+        if instance.backups:
+            return None
+        self.log.info("automated backups of %s: kept for %d days", instance.identifier, days)
+        self.client.modify_db_instance(
+            DBInstanceIdentifier=instance.identifier, BackupRetentionPeriod=days, ApplyImmediately=True
+        )
+        return self.wait_available(instance, timeout)
+
     def remove(
         self, identifier: str, *, resource_id: str, final_snapshot: str | None, timeout: timedelta
     ) -> Wait | None:
@@ -272,6 +290,9 @@ class DatabaseHook(PlaceMixin, RdsHook):
         return self._removing(found, final_snapshot, gone)
 
     def _removing(self, found: FoundInstance, final_snapshot: str | None, gone: Wait) -> Wait:
+        if final_snapshot and naming.is_unmasked(found.tags):
+            self.log.info("instance %s was to be masked and is not: no snapshot of it is kept", found.identifier)
+            final_snapshot = None
         keep = final_snapshot if final_snapshot and not self._is_kept(found, final_snapshot) else None
         self.log.info("deleting instance %s (%s), final snapshot %s", found.identifier, found.resource_id, keep)
         if keep:

@@ -37,6 +37,7 @@ OF_STEP: Final[dict[str, tuple[type[BaseAwsLink], ...]]] = {
     "lock": (LockLink,),
     "snapshot": (SnapshotLink, InstanceLink),
     "database": (StackLink, InstanceLink),
+    "mask": (TaskLink, LogGroupLink, InstanceLink),
     "adapt": (TaskLink, LogGroupLink),
     "register": (TaskDefinitionLink,),
     "smoke": (TaskLink, LogGroupLink),

@@ -65,6 +65,7 @@ def database_stack_of(promotion: Promotion) -> Stack:
         release=plan.parsed_release,
         snapshot=plan.snapshot,
         run=plan.run.hash,
+        to_mask=plan.masking is not None,
     )
     return stack.with_parameters(AllocatedStorage=str(plan.storage))
 

@@ -19,6 +19,7 @@ from snaplift.aws.steps.promotion import REMOVAL, Done, HeldLock, Promotion, fin
 from snaplift.aws.steps.removal import remove_database
 from snaplift.aws.steps.retire import wait_unused
 from snaplift.aws.steps.smoke import SERVING
+from snaplift.aws.steps.snapshot import forget_unmasked
 from snaplift.aws.steps.writes import find_candidates_writes
 from snaplift.config.platform import Platforms
 from snaplift.promotion import deployment
@@ -163,7 +164,7 @@ def _abort(promotion: Promotion) -> Wait | None:
     if promotion.plan.reuses is not None:  # its checks may run, though nothing else of this run stands
         _stop_jobs(promotion)
     if _changed_nothing(promotion):
-        return None
+        return forget_unmasked(promotion)
     _stop_jobs(promotion)
     first = not promotion.plan.before.service_exists
     if wait := _remove_service(promotion) if first else _restore_service(promotion):
@@ -171,11 +172,13 @@ def _abort(promotion: Promotion) -> Wait | None:
     if wait := _wait_drained(promotion):
         return wait
     _forget_candidate(promotion)
-    return _remove_candidate(promotion)
+    return _remove_candidate(promotion) or forget_unmasked(promotion)
 
 
 def _stop_jobs(promotion: Promotion) -> None:
     purposes = [SERVING, "setup"]
+    masking = promotion.plan.masking
+    purposes += [f"mask-{number}" for number in range(len(masking.steps) if masking else 0)]
     purposes += [f"adapt-{number}" for number in range(len(promotion.plan.tenant.adapt))]
     purposes += [f"smoke-{number}" for number in range(len(promotion.plan.tenant.smoke))]
     for purpose in purposes:

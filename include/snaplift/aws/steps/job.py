@@ -9,7 +9,7 @@ from snaplift.aws.hooks.ecs import FoundTask, Job
 from snaplift.aws.steps.promotion import Promotion
 from snaplift.config.tenant import Command
 from snaplift.promotion.revision import revision_tags, task_definition
-from snaplift.promotion.values import fill, values
+from snaplift.promotion.values import fill, values_of
 from snaplift.promotion.wait import Wait
 
 
@@ -22,7 +22,7 @@ def ensure_revision(promotion: Promotion) -> str:
 def job(promotion: Promotion, purpose: str, command: Command | None) -> Job:
     """Describe a one-off task; without a command it serves, as the service's tasks do."""
     plan = promotion.plan
-    found = values(plan.platforms, plan.tenant, plan.environment, plan.release)
+    found = values_of(plan)
     return Job(
         cluster=promotion.cluster,
         task_definition=ensure_revision(promotion),

@@ -15,7 +15,7 @@ from snaplift.aws.steps.standing import find_kept
 from snaplift.config.fields import format_duration
 from snaplift.promotion.earlier import refuse_reuse
 from snaplift.promotion.lock import LockHeld, Phase, PlanOutdated, Record, check_unchanged
-from snaplift.promotion.plan import Place, Plan
+from snaplift.promotion.plan import Place, Plan, Source
 from snaplift.promotion.wait import Wait
 
 
@@ -88,7 +88,7 @@ def wait_or_give_up(
 
 def _with_release(plan: Plan, moment: datetime) -> Plan:
     """Name the new release by the moment, or by the first second after it whose name is free."""
-    if plan.mode != "new" or plan.source_name is None or plan.source is None:
+    if not plan.takes_snapshot or plan.source_name is None or plan.source is None:
         return plan
     _check_newer(plan, naming.Release.at(moment))
     databases = Aws.at(plan.source.place).databases
@@ -122,7 +122,7 @@ def has_begun(plan: Plan) -> bool:
     if plan.reuses is not None:
         return False
     made_by = set()
-    if plan.mode == "new" and plan.source is not None and plan.snapshot is not None:
+    if plan.takes_snapshot and plan.source is not None and plan.snapshot is not None:
         snapshot = Aws.at(plan.source.place).databases.snapshot(plan.snapshot)
         made_by.add(snapshot.tags.get(naming.RUN_TAG) if snapshot else None)
     stack, instance = aws.stacks.find(plan.database), aws.databases.instance(plan.database)
@@ -138,8 +138,19 @@ def _check(plan: Plan) -> None:
         why := refuse_reuse(plan.reuses, plan.made_by, find_kept(aws, plan.name, plan.reuses, plan.run.installation))
     ):
         raise PlanOutdated(f"since the plan was made, something has changed: {why}. Plan again")
+    if plan.mode == "refresh" and plan.source:
+        _check_source(plan, plan.source)
     if plan.mode in {"tested", "standing", "restored"} and plan.source and plan.snapshot:
         snapshot = Aws.at(plan.source.place).databases.snapshot(plan.snapshot)
         if snapshot is None or snapshot.status != "available":
             status = snapshot.status if snapshot else "gone"
             raise PlanOutdated(f"since the plan was made, snapshot {plan.snapshot} is {status}: plan again")
+
+
+def _check_source(plan: Plan, source: Source) -> None:
+    """What serves above is what is brought down. Its namespace is not locked: a snapshot is in nobody's way."""
+    name = naming.Namespace(plan.name.tenant, source.environment)
+    active = Aws.at(source.place).pointers.read(name.pointer)[0].active
+    if active is None or active.database is None or active.database.resource_id != source.resource_id:
+        raise PlanOutdated(f"since the plan was made, another database is active in {name} than {source.instance}: "
+                           "plan again")  # fmt: skip

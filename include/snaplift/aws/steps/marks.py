@@ -41,6 +41,7 @@ def check_prepared(promotion: Promotion, instance: FoundInstance) -> None:
 
     :raises StepFailed: names the step that was not done.
     """
+    check_masked(promotion, instance)
     items = promotion.plan.items_of_adapt
     adapted = not items or is_past(instance.tags.get(ADAPT, ""), items - 1)
     for step, done in (("credentials", CREDENTIALS in instance.tags), ("adapt", adapted)):
@@ -50,6 +51,25 @@ def check_prepared(promotion: Promotion, instance: FoundInstance) -> None:
             )
 
 
+def masked(promotion: Promotion) -> str:
+    """That this run has masked the copy, as a tag's value."""
+    return f"{promotion.plan.run.hash}/{naming.MASKED}"
+
+
+def is_masked(promotion: Promotion, instance: FoundInstance) -> bool:
+    """Say whether this run has masked the copy, and its checks have passed."""
+    return instance.tags.get(naming.MASK_TAG) == masked(promotion)
+
+
+def check_masked(promotion: Promotion, instance: FoundInstance) -> None:
+    """Be sure that data that have to be masked are: nothing may be done with them before.
+
+    :raises StepFailed: they are not.
+    """
+    if promotion.plan.masking and not is_masked(promotion, instance):
+        raise StepFailed(f"{instance.identifier} has not been through 'mask', whatever its colour: clear that task")
+
+
 def check_passed(promotion: Promotion, revision: str) -> None:
     """Be sure that the checks of smoke have passed for this revision.
 
@@ -57,6 +77,7 @@ def check_passed(promotion: Promotion, revision: str) -> None:
     :raises StepFailed: they have not.
     """
     instance = candidate(promotion)
+    check_masked(promotion, instance)
     if instance.tags.get(SMOKE) != passed(promotion, revision):
         raise StepFailed(f"{instance.identifier} has not been through 'smoke', whatever its colour: clear that task")
 

@@ -59,6 +59,7 @@ def outlook(promotion: Promotion) -> list[str]:
         (f"service {plan.name.service}", _service),
         (f"{plan.name.pointer}", _pointer),
         (f"database {plan.database}", _database),
+        (f"snapshot {plan.snapshot}", _unmasked),
     )
     for name, look in looks:
         try:
@@ -96,3 +97,10 @@ def _database(promotion: Promotion) -> str | None:
     if not has_database(promotion):
         return None
     return f"database {promotion.plan.database} is deleted, after a final snapshot if visitors wrote to it"
+
+
+def _unmasked(promotion: Promotion) -> str | None:
+    plan = promotion.plan
+    if not plan.masking or plan.snapshot is None or promotion.source.databases.snapshot(plan.snapshot) is None:
+        return None
+    return f"snapshot {plan.snapshot}, which was taken to be masked, is deleted"

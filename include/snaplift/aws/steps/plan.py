@@ -16,6 +16,7 @@ from snaplift.promotion.earlier import existing
 from snaplift.promotion.plan import Before, Place, Plan
 from snaplift.promotion.planning import Facts, Instance, Snapshot, decide
 from snaplift.promotion.pointer import Pointer, Revision
+from snaplift.promotion.refreshing import choose_refresh, source_of
 from snaplift.promotion.run import Run
 from snaplift.stacks.outputs import NamespaceOutputs, PlatformOutputs
 
@@ -31,11 +32,20 @@ def make_plan(request: Request, run: Run, platforms: Platforms, tenant: Tenant) 
         above = _active(platforms, tenant, settings.promoted_from)
         origin = _active(platforms, tenant, tenant.first)
         here = _pointer(platforms, tenant, request.environment)
+    if request.refresh_from is not None:
+        return _plan_refresh(request, run, platforms, tenant)
     try:
         choice = choose(request, tenant, above, here)
     except UnknownRelease as unknown:
         raise PlanRefused([f"{unknown}. {_what_there_is(platforms, tenant, origin, here)}"]) from None
     facts = gather(request, choice, platforms, tenant, origin)
+    return decide(request, choice, run, platforms, tenant, facts)
+
+
+def _plan_refresh(request: Request, run: Run, platforms: Platforms, tenant: Tenant) -> Plan:
+    source = source_of(request, tenant)
+    choice = choose_refresh(request, tenant, _pointer(platforms, tenant, request.environment))
+    facts = gather(request, choice, platforms, tenant, _active(platforms, tenant, source))
     return decide(request, choice, run, platforms, tenant, facts)
 
 
@@ -134,7 +144,7 @@ def _source(
         return None, *_final_snapshot(choice.earlier, request, platforms, tenant, origin)
     if choice.mode == "origin" or origin is None or origin.database is None:
         return None, None, ()
-    databases = Aws.at(_place(platforms, tenant, tenant.first)).databases
+    databases = Aws.at(_place(platforms, tenant, choice.source or tenant.first)).databases
     if choice.release is None:
         instance = databases.instance(origin.database.name)
         return (_instance(instance) if instance else None), None, ()

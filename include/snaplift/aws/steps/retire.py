@@ -6,6 +6,7 @@ from snaplift import naming
 from snaplift.aws.errors import StepFailed
 from snaplift.aws.steps.promotion import REMOVAL, Done, Promotion
 from snaplift.aws.steps.removal import remove_database
+from snaplift.aws.steps.snapshot import forget_unmasked
 from snaplift.promotion.pointer import Pointer
 from snaplift.promotion.wait import Wait
 
@@ -18,6 +19,10 @@ def advance(promotion: Promotion) -> Wait | Done:
     plan = promotion.plan
     previous, retention = plan.before.active, plan.effective.retention
     _forget_older(promotion)
+    if plan.masking:
+        _active(promotion)
+        if wait := forget_unmasked(promotion):
+            return wait
     if skipped := plan.left_out.get("retire"):
         return Done(skipped=skipped)
     if previous is None or previous.database is None or previous.release is None:

@@ -15,7 +15,7 @@ from snaplift.aws.steps.job import ensure_revision, job, run_command, token
 from snaplift.aws.steps.promotion import Done, Promotion
 from snaplift.aws.steps.writes import keep_fingerprint
 from snaplift.config.tenant import Command, SmokeHttp, SmokeSql
-from snaplift.promotion.values import fill, site_url, values
+from snaplift.promotion.values import fill, site_url, values_of
 from snaplift.promotion.wait import Wait
 
 log = logging.getLogger(__name__)
@@ -56,15 +56,10 @@ def _check(promotion: Promotion, number: int, check: SmokeSql | SmokeHttp | Comm
     return outcome if isinstance(outcome, Wait) else None
 
 
-def _values(promotion: Promotion) -> dict[str, str]:
-    plan = promotion.plan
-    return values(plan.platforms, plan.tenant, plan.environment, plan.release)
-
-
 def _check_sql(promotion: Promotion, check: SmokeSql) -> None:
     application = promotion.aws.credentials.credentials(promotion.database().application_secret_arn)
     try:
-        found = mysql.number(server(promotion), application, check.sql, _values(promotion))
+        found = mysql.number(server(promotion), application, check.sql, values_of(promotion.plan))
     except ValueError as error:
         raise StepFailed(f"smoke check '{check.sql}': {error}") from None
     log.info("%s: %d", check.sql, found)
@@ -91,7 +86,7 @@ def _check_http(promotion: Promotion, check: SmokeHttp) -> Wait | None:
             interval=timedelta(seconds=2),
         )
     if check.contains is not None:
-        [wanted_text] = fill({"": check.contains}, _values(promotion)).values()
+        [wanted_text] = fill({"": check.contains}, values_of(promotion.plan)).values()
         if wanted_text not in body:
             log.warning("%s answered %d characters, beginning with:\n%s", check.path, len(body), body[:500])
             raise StepFailed(f"smoke check {check.path}: the answer does not contain '{wanted_text}'")

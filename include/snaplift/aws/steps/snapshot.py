@@ -19,12 +19,13 @@ def advance(promotion: Promotion) -> Wait | Done:
         return Done(skipped=plan.left_out.get("snapshot", "there is no source"))
     databases = promotion.source.databases
     found: FoundSnapshot | Wait | None
-    if plan.mode == "new":
+    if plan.takes_snapshot:
+        tags = naming.tags(plan.run.installation, plan.source_name, release=plan.parsed_release, run=plan.run.hash)
         found = databases.ensure_snapshot(
             plan.snapshot,
             instance=plan.source.instance,
             resource_id=plan.source.resource_id or "",
-            tags=naming.tags(plan.run.installation, plan.source_name, release=plan.parsed_release, run=plan.run.hash),
+            tags=tags | ({naming.REFRESH_TAG: str(plan.name)} if plan.masking else {}),
             timeout=RESTORE,
         )
     else:
@@ -33,6 +34,38 @@ def advance(promotion: Promotion) -> Wait | Done:
         return found
     if found is None or found.status != "available":
         raise StepFailed(f"snapshot {plan.snapshot} is {found.status if found else 'gone'}: plan again")
+    if plan.masking and not _is_mine(promotion, found):
+        raise StepFailed(f"snapshot {plan.snapshot} was taken by another run, which takes it away: refresh again")
     if not found.encrypted:
         raise StepFailed(f"snapshot {plan.snapshot} is not encrypted: a database restored from it would not be either")
     return Done({"snapshot": plan.snapshot, "storage": found.storage})
+
+
+def _is_mine(promotion: Promotion, found: FoundSnapshot) -> bool:
+    plan = promotion.plan
+    tags = found.tags
+    return (
+        naming.is_ours(tags, plan.run.installation)
+        and tags.get(naming.REFRESH_TAG) == str(plan.name)
+        and tags.get(naming.RUN_TAG) == plan.run.hash
+    )
+
+
+def forget_unmasked(promotion: Promotion) -> Wait | None:
+    """Take away the snapshot that this run took to be masked. None: it is gone, or there never was one.
+
+    It is no release: nothing is restored from it again, and what is in it is fit for its source only.
+    """
+    plan = promotion.plan
+    if not plan.masking or plan.snapshot is None:
+        return None
+    databases = promotion.source.databases
+    found = databases.snapshot(plan.snapshot)
+    if found is None or not _is_mine(promotion, found):
+        return None
+    if found.status not in {"available", "failed"}:
+        return databases.wait(
+            "db_snapshot", plan.snapshot, done=("available", "failed"), absent="done", timeout=RESTORE
+        )
+    databases.remove_snapshot(found)
+    return None

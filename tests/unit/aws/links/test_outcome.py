@@ -21,7 +21,7 @@ from snaplift.aws.links.site import SiteLink
 from snaplift.aws.links.ssm import PointerLink
 from snaplift.aws.operators.base import AdvancingOperator
 from snaplift.aws.steps.promotion import Done
-from snaplift.pipelines import promote, provision
+from snaplift.pipelines import provision, refresh
 from snaplift.promotion.plan import Place
 from snaplift.promotion.wait import Kind, Wait
 
@@ -204,7 +204,7 @@ def test_a_task_without_its_links_goes_on(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_links_are_of_steps_that_there_are() -> None:
-    steps = {step for groups in (promote.GROUPS, provision.GROUPS) for names in groups.values() for step in names}
+    steps = {step for groups in (refresh.GROUPS, provision.GROUPS) for names in groups.values() for step in names}
     assert set(OF_STEP) <= steps | {"plan", "lock", "finish", "stack", "namespace", "show", "apply", "dismantle"}
 
 
