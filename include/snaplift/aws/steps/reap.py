@@ -16,6 +16,7 @@ from snaplift.aws.steps.previews import find_previews
 from snaplift.aws.steps.promotion import REMOVAL, Done, HeldLock, utc_now, wait_for_moments
 from snaplift.aws.steps.removal import Ground, remove
 from snaplift.aws.steps.survey import Scope, check_whole, survey
+from snaplift.promotion.costs import Bill, Cost, platforms_of
 from snaplift.promotion.estate import Survey, Thing
 from snaplift.promotion.lock import Errand, Lock, LockHeld, Phase, Record
 from snaplift.promotion.plan import Frozen, Place
@@ -33,13 +34,16 @@ class Departure(Frozen):
     platform: str
     since: datetime
     why: str
+    cost: Cost | None = None
+    """A month, to be told when it is gone; None: it has no price."""
 
     @classmethod
-    def of(cls, verdict: Verdict) -> Departure:
+    def of(cls, verdict: Verdict, bill: Bill | None = None) -> Departure:
         """Say only what its going needs: a run passes many."""
         thing = verdict.thing.model_copy(update={"outputs": {}, "needs": ()})
         assert verdict.since is not None  # it is marked
-        return cls(thing=thing, platform=verdict.platform, since=verdict.since, why=verdict.why)
+        cost = bill.cost(thing) if bill else None
+        return cls(thing=thing, platform=verdict.platform, since=verdict.since, why=verdict.why, cost=cost)
 
     @property
     def namespace(self) -> naming.Namespace:
@@ -55,6 +59,12 @@ def find(fleet: Fleet, now: Callable[[], datetime] = utc_now) -> tuple[tuple[Sur
     surveys = survey(fleet.platforms, now)
     check_whole(surveys)
     return surveys, decide(surveys, fleet, now())
+
+
+def bill(fleet: Fleet, surveys: tuple[Survey, ...]) -> Bill:
+    """Say what each thing costs a month."""
+    prices = {name: platform.prices for name, platform in fleet.platforms.platforms.items()}
+    return Bill.of(surveys, platforms_of(fleet.tenants.values()), prices)
 
 
 def mark(fleet: Fleet, surveys: tuple[Survey, ...], verdicts: list[Verdict]) -> None:
@@ -186,7 +196,8 @@ def _look_again(fleet: Fleet, departure: Departure, lock: Lock, now: Callable[[]
                                                fleet, verdict.thing)):  # fmt: skip
         return wait
     aws.marks.remove(place.lock_table, mark_of(departure.thing))
-    return Done({"removed": str(departure.thing), "why": departure.why})
+    cost = {"cost": departure.cost.model_dump()} if departure.cost else {}
+    return Done({"removed": str(departure.thing), "why": departure.why, **cost})
 
 
 def _verdict(fleet: Fleet, departure: Departure, token: str, now: Callable[[], datetime]) -> Verdict | None:
