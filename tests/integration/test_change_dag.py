@@ -19,11 +19,6 @@ from airflow.sdk import DAG, BaseOperator
 from snaplift.config.loading import load_platforms, load_tenant_named
 from snaplift.pipelines import change
 
-@pytest.fixture(scope="module")
-def installation(fresh_installation: Installation) -> Installation:
-    return fresh_installation
-
-
 class Agreed(BaseOperator):
     def __init__(self, tenant, configuration, **kwargs):
         super().__init__(**kwargs)
@@ -36,6 +31,11 @@ root = os.environ["SNAPLIFT_CONFIG"]
 tenant = load_tenant_named(Path(root), "{TENANT}", load_platforms(Path(root)))
 dag = change.change_dag("{TENANT}", tenant, root)
 """
+
+
+@pytest.fixture(scope="module")
+def installation(fresh_installation: Installation) -> Installation:
+    return fresh_installation
 
 
 def interval(installation: Installation) -> int:
