@@ -259,10 +259,15 @@ def _forget_previous(ground: Ground, thing: Thing, final: str | None) -> None:
 def _final_snapshot(ground: Ground, fleet: Fleet, thing: Thing) -> str | None:
     """Name the snapshot that keeps what a database held; None: the environment wants none, or it never held anything.
 
-    Of one that failed to be restored RDS takes none; it was never active if it is not protected.
+    Of one that failed to be restored RDS takes none; it was never active if it is not protected. What a removal left
+    that promised snapshots keeps one whatever the environment wants, also where data was authored.
     """
+    if thing.state in NO_SNAPSHOT and not thing.protected:
+        return None
+    if removal := (ground.aws.pointers.tags(ground.name.pointer) or {}).get(naming.REMOVAL_TAG):
+        made_by = thing.run or naming.run_hash("fleet.reap", thing.identity)
+        return ground.name.final_snapshot(thing.release or naming.Release(removal), made_by)
     settings = fleet.settings(ground.name)
-    broken = thing.state in NO_SNAPSHOT and not thing.protected
-    if settings is None or not settings.retention.final_snapshot or thing.release is None or broken:
+    if settings is None or not settings.retention.final_snapshot or thing.release is None:
         return None
     return ground.name.final_snapshot(thing.release, thing.run)
