@@ -91,6 +91,7 @@ def everything(installation: Installation) -> dict[str, set[str]]:
             for each in installation.client("dynamodb").scan(TableName=f"{cluster}-locks")["Items"]
             if each.get("phase", {}).get("S", "free") != "free" or "/" in each["namespace"]["S"]
         },
+        "revisions": all_of("ecs", "list_task_definitions", "taskDefinitionArns", None, status="ACTIVE"),
     }
 
 

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
 from snaplift import naming
 from snaplift.aws.aws import Aws
-from snaplift.aws.steps import reap, recover
+from snaplift.aws.steps import dismantle, offboard, reap, recover
 from snaplift.aws.steps.promotion import Done, find_lock
+from snaplift.aws.steps.provision import provision_namespace
 from snaplift.promotion.lock import Errand, Record
 from snaplift.promotion.pointer import FinalSnapshot
 from snaplift.promotion.reaping import Action, Fleet, Verdict, within
 from snaplift.promotion.recovery import Holder
 from snaplift.promotion.run import Run
 from snaplift.promotion.wait import Wait
-from tests.support.driving import PROMOTE, Driver, drive
+from tests.support.driving import PROMOTE, PROVISION, Driver, drive
 from tests.support.installation import REGION, TENANT, Installation, tenant
 
 QA = naming.Namespace.parse(f"{TENANT}-qa")
@@ -262,3 +264,39 @@ def test_the_previous_database_goes_after_its_window_and_the_pointer_says_so_fir
     assert fingerprints.find(f"{installation.cluster('qa')}-locks", QA.fingerprint(resource_id))
     verdicts, _ = run_reap(of, 600)
     assert actions(verdicts, kept)["snapshot"] is Action.KEEP
+
+
+def test_s11_what_an_offboarding_left_for_good_goes_with_the_final_snapshots_that_it_promised(
+    installation: Installation,
+) -> None:
+    """The environments want none; where data was authored its protection had been lifted already."""
+    leaving = tenant(retention={**RETENTION, "final_snapshot": False}).model_copy(update={"tenant": "zz-0996"})
+    platforms = installation.platforms
+    for environment in ("dev", "qa"):
+        drive(lambda name=environment: provision_namespace(platforms, leaving, name, RUN))  # type: ignore[misc]
+    Driver(platforms, leaving, "dev", "zz-dev").promote("origin", steps=PROVISION)
+    Driver(platforms, leaving, "qa", "zz-qa").promote("new")
+    run = Run(installation="acme", dag_id="fleet.offboard", run_id="dies")
+    for target in offboard.find_targets(platforms, leaving, "all"):
+        steps = iter([offboard.advance(platforms, [target], run), Done()])  # the service's stack goes
+        drive(steps.__next__)
+        dismantle.give_back(platforms, target.namespace, run)
+    rds = installation.client("rds")
+    databases = sorted(each for each in everything(rds, "DBInstances") if each.startswith("zz-0996-"))
+    assert len(databases) == 2
+    for name in databases:
+        rds.modify_db_instance(DBInstanceIdentifier=name, DeletionProtection=False, ApplyImmediately=True)
+    of = Fleet(platforms=platforms, tenants={"zz-0996": leaving})
+    run_reap(of)
+    # A task that drains yet keeps its database.
+    _, done = run_reap(of, 2)
+    assert {f"instance {name}" for name in databases} <= {each.result.get("removed") for each in done}
+    kept = {naming.FinalSnapshotName.parse(each).namespace for each in everything(rds, "DBSnapshots") if "-final-" in
+            each and each.startswith("zz-0996-")}  # fmt: skip
+    assert kept == {naming.Namespace.parse(f"zz-0996-{name}") for name in ("dev", "qa")}
+
+
+def everything(rds: Any, kind: str) -> list[str]:
+    operation = {"DBInstances": "describe_db_instances", "DBSnapshots": "describe_db_snapshots"}[kind]
+    pages = rds.get_paginator(operation).paginate()
+    return [each[f"{kind[:-1]}Identifier"] for page in pages for each in page[kind]]

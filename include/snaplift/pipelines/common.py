@@ -1,11 +1,12 @@
-"""What all of a tenant's DAGs have in common."""
+"""What the DAGs have in common: a tenant's, and the fleet's."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Any, Final
 
-from airflow.sdk import DAG, get_parsing_context
+from airflow.sdk import DAG, CronTriggerTimetable, get_parsing_context
 from airflow.sdk.definitions.param import Param, ParamsDict
 
 from snaplift.aws.operators import retrying
@@ -37,6 +38,27 @@ def tags(tenant: str, purpose: str, settings: Tenant | None) -> list[str]:
 def owner(settings: Tenant | None) -> str:
     """Who is asked about a DAG."""
     return settings.owner if settings else "snaplift"
+
+
+def fleet_dag(dag_id: str, description: str, doc: str, cron: str, *, switched_on: bool = False) -> DAG:
+    """Begin one of the fleet's DAGs: it runs by the clock (UTC), one run at a time, and makes up for none.
+
+    :param switched_on: from the beginning; otherwise as Airflow is set, which is paused unless somebody said so.
+    """
+    return DAG(
+        dag_id,
+        dag_display_name=dag_id.replace(".", " "),
+        description=description,
+        doc_md=doc,
+        schedule=CronTriggerTimetable(cron, timezone="UTC"),
+        start_date=datetime(2026, 1, 1, tzinfo=UTC),
+        catchup=False,
+        max_active_runs=1,
+        is_paused_upon_creation=False if switched_on else None,
+        allowed_run_types=SCHEDULED_OR_BY_HAND,
+        tags=sorted([*dag_id.split("."), "snaplift"]),
+        default_args={"owner": "snaplift", **RETRIES},
+    )
 
 
 def set_params(dag: DAG, params: dict[str, Param]) -> None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Final
 
-from airflow.sdk import DAG, CronTriggerTimetable
+from airflow.sdk import DAG
 
 from snaplift.aws.operators.previews import ExpireOperator, FindExpiredOperator
 from snaplift.pipelines import common
@@ -26,19 +25,8 @@ def expire_dag(configuration: str) -> DAG:
 
     :param configuration: the folder with ``platforms.yaml``.
     """
-    with DAG(
-        EXPIRE_DAG_ID,
-        dag_display_name="fleet expire",
-        description="Takes previews away whose time is up",
-        doc_md=DOC,
-        schedule=CronTriggerTimetable("*/15 * * * *", timezone="UTC"),
-        start_date=datetime(2026, 1, 1, tzinfo=UTC),
-        catchup=False,
-        max_active_runs=1,
-        is_paused_upon_creation=False,
-        allowed_run_types=common.SCHEDULED_OR_BY_HAND,
-        tags=["expire", "fleet", "snaplift"],
-        default_args={"owner": "snaplift", **common.RETRIES},
+    with common.fleet_dag(
+        EXPIRE_DAG_ID, "Takes previews away whose time is up", DOC, "*/15 * * * *", switched_on=True
     ) as dag:
         found = FindExpiredOperator(task_id="find", configuration=configuration)
         ExpireOperator.partial(

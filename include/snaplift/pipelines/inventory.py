@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Final
 
-from airflow.sdk import DAG, CronTriggerTimetable
+from airflow.sdk import DAG
 
 from snaplift.aws.operators.inventory import CollectInventoryOperator, FindDriftOperator, ReportDriftOperator
 from snaplift.pipelines import common
@@ -33,7 +32,9 @@ def inventory_dag(configuration: str) -> DAG:
 
     :param configuration: the folder with ``platforms.yaml``.
     """
-    with _dag(INVENTORY_DAG_ID, "Collects what stands where, and what it costs", INVENTORY_DOC, "17 * * * *") as dag:
+    with common.fleet_dag(
+        INVENTORY_DAG_ID, "Collects what stands where, and what it costs", INVENTORY_DOC, "17 * * * *"
+    ) as dag:
         CollectInventoryOperator(task_id="collect", configuration=configuration)
     return dag
 
@@ -43,7 +44,7 @@ def drift_dag(configuration: str) -> DAG:
 
     :param configuration: the folder with ``platforms.yaml``.
     """
-    with _dag(DRIFT_DAG_ID, "Finds what is not as pointers and files say", DRIFT_DOC, "37 5 * * *") as dag:
+    with common.fleet_dag(DRIFT_DAG_ID, "Finds what is not as pointers and files say", DRIFT_DOC, "37 5 * * *") as dag:
         found = FindDriftOperator(task_id="find", configuration=configuration)
         ReportDriftOperator.partial(
             task_id="report",
@@ -51,19 +52,3 @@ def drift_dag(configuration: str) -> DAG:
             map_index_template="{{ task.drift['namespace'] }}",
         ).expand(drift=found.output)
     return dag
-
-
-def _dag(dag_id: str, description: str, doc: str, cron: str) -> DAG:
-    return DAG(
-        dag_id,
-        dag_display_name=dag_id.replace(".", " "),
-        description=description,
-        doc_md=doc,
-        schedule=CronTriggerTimetable(cron, timezone="UTC"),
-        start_date=datetime(2026, 1, 1, tzinfo=UTC),
-        catchup=False,
-        max_active_runs=1,
-        allowed_run_types=common.SCHEDULED_OR_BY_HAND,
-        tags=[*dag_id.split("."), "snaplift"],
-        default_args={"owner": "snaplift", **common.RETRIES},
-    )

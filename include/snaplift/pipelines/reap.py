@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Final
 
-from airflow.sdk import DAG, CronTriggerTimetable, TriggerRule
+from airflow.sdk import DAG, TriggerRule
 from airflow.sdk.definitions.param import Param
 
 from snaplift.aws.operators.reap import FIND, REAP, FindOrphansOperator, ReapOperator, ReportOperator
@@ -34,18 +33,8 @@ def reap_dag(platforms: Platforms | None, configuration: str) -> DAG:
     :param platforms: None: the file cannot be read; the task fails with what is wrong.
     :param configuration: the folder with ``platforms.yaml``; tenants' files are read while the tasks run.
     """
-    with DAG(
-        REAP_DAG_ID,
-        dag_display_name="fleet reap",
-        description="Takes away what nothing refers to any more, after its grace",
-        doc_md=DOC,
-        schedule=CronTriggerTimetable("30 4 * * *", timezone="UTC"),
-        start_date=datetime(2026, 1, 1, tzinfo=UTC),
-        catchup=False,
-        max_active_runs=1,
-        allowed_run_types=common.SCHEDULED_OR_BY_HAND,
-        tags=["fleet", "reap", "snaplift"],
-        default_args={"owner": "snaplift", **common.RETRIES},
+    with common.fleet_dag(
+        REAP_DAG_ID, "Takes away what nothing refers to any more, after its grace", DOC, "30 4 * * *"
     ) as dag:
         found = FindOrphansOperator(task_id=FIND, configuration=configuration)
         reaped = ReapOperator.partial(

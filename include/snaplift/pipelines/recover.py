@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Final
 
-from airflow.sdk import DAG, CronTriggerTimetable
+from airflow.sdk import DAG
 
 from snaplift.aws.operators.recover import FindDeadLocksOperator, RecoverOperator
 from snaplift.pipelines import common
@@ -27,19 +26,12 @@ def recover_dag(configuration: str) -> DAG:
 
     :param configuration: the folder with ``platforms.yaml``.
     """
-    with DAG(
+    with common.fleet_dag(
         RECOVER_DAG_ID,
-        dag_display_name="fleet recover",
-        description="Ends promotions whose run is gone, and gives their locks back",
-        doc_md=DOC,
-        schedule=CronTriggerTimetable("*/5 * * * *", timezone="UTC"),
-        start_date=datetime(2026, 1, 1, tzinfo=UTC),
-        catchup=False,
-        max_active_runs=1,
-        is_paused_upon_creation=False,
-        allowed_run_types=common.SCHEDULED_OR_BY_HAND,
-        tags=["fleet", "recover", "snaplift"],
-        default_args={"owner": "snaplift", **common.RETRIES},
+        "Ends promotions whose run is gone, and gives their locks back",
+        DOC,
+        "*/5 * * * *",
+        switched_on=True,
     ) as dag:
         found = FindDeadLocksOperator(task_id="find", configuration=configuration)
         RecoverOperator.partial(

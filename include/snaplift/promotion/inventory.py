@@ -8,14 +8,13 @@ from typing import Final, Literal
 
 from snaplift import naming
 from snaplift.config.platform import Prices
-from snaplift.config.tenant import Tenant
+from snaplift.promotion.costs import cost_of, platform_of, prices_of
 from snaplift.promotion.estate import SeenPointer, SeenService, Survey, Thing
 from snaplift.promotion.plan import Frozen
 from snaplift.promotion.pointer import Pointer, Revision
 
 Role = Literal["active", "previous", "candidate", "unreferenced"]
 ROLES: Final[tuple[Role, ...]] = ("active", "previous", "candidate")
-HOURS_A_MONTH: Final = 730
 
 
 class HeldDatabase(Frozen):
@@ -85,15 +84,6 @@ class Holding(Frozen):
         return None if None in costs else round(sum(cost for cost in costs if cost is not None), 2)
 
 
-def platforms_of(tenants: Iterable[Tenant]) -> dict[str, str]:
-    """The platform of each namespace of the configuration."""
-    return {
-        str(naming.Namespace(naming.Tenant.parse(tenant.tenant), name)): environment.platform
-        for tenant in tenants
-        for name, environment in tenant.environments.items()
-    }
-
-
 def holdings(survey: Survey, configured: Mapping[str, str], prices: Mapping[str, Prices | None]) -> Iterator[Holding]:
     """Say what each namespace has that something of this installation's is for, or that has a pointer, in order.
 
@@ -107,17 +97,9 @@ def holdings(survey: Survey, configured: Mapping[str, str], prices: Mapping[str,
     for seen in survey.pointers:
         by_namespace.setdefault(seen.namespace, [])
     for name in sorted(by_namespace):
-        # One that left the configuration costs what it would on a platform of the same account and region.
-        platform = configured.get(name) or _platform_of_preview(name, by_namespace[name])
-        known = prices.get(platform or survey.places[0].platform)
-        yield _holding(survey, naming.Namespace.parse(name), by_namespace[name], platform, known)
-
-
-def _platform_of_preview(name: str, things: Iterable[Thing]) -> str | None:
-    """A preview is in no file: its pointer's tags say where it is."""
-    namespace = naming.Namespace.parse(name)
-    pointers = (each for each in things if each.kind == "parameter" and each.name == namespace.pointer)
-    return next((each.tags.get(naming.PLATFORM_TAG) for each in pointers), None) if namespace.is_preview else None
+        namespace = naming.Namespace.parse(name)
+        platform, known = platform_of(survey, namespace, configured), prices_of(survey, namespace, configured, prices)
+        yield _holding(survey, namespace, by_namespace[name], platform, known)
 
 
 def _holding(
@@ -159,7 +141,7 @@ def _databases(things: Iterable[Thing], seen: SeenPointer | None, prices: Prices
                 size=thing.size,
                 instance_class=thing.instance_class,
                 since=thing.created_at,
-                monthly=_cost_of_database(thing, prices),
+                monthly=_monthly(thing, prices),
             )
 
 
@@ -185,12 +167,10 @@ def _snapshots(things: Iterable[Thing], prices: Prices | None) -> Iterator[HeldS
                 state=thing.state,
                 size=thing.size,
                 since=thing.created_at,
-                monthly=round(thing.size * prices.snapshot_gb_month, 2) if prices else None,
+                monthly=_monthly(thing, prices),
             )
 
 
-def _cost_of_database(thing: Thing, prices: Prices | None) -> float | None:
-    hour = prices.instance_hour.get(thing.instance_class) if prices else None
-    if prices is None or hour is None:
-        return None
-    return round(hour * HOURS_A_MONTH + thing.size * prices.storage_gb_month, 2)
+def _monthly(thing: Thing, prices: Prices | None) -> float | None:
+    cost = cost_of(thing, prices)
+    return cost.amount if cost else None

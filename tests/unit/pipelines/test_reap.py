@@ -123,6 +123,19 @@ def test_the_report_says_what_went() -> None:
     assert report([{}, {}], [{"removed": "instance a"}, {"skipped": "it is used"}]) == {"gone": ["instance a"]}
 
 
+def test_the_report_says_what_the_removal_saves() -> None:
+    results = [
+        {"removed": "instance a", "cost": {"amount": 16.6, "currency": "USD", "at_most": False}},
+        {"removed": "snapshot b", "cost": {"amount": 10, "currency": "USD", "at_most": True}},
+        {"removed": "secret c"},
+        {"skipped": "it is used"},
+    ]
+    assert report([{}] * 4, results) == {
+        "gone": ["instance a", "snapshot b", "secret c"],
+        "saved": "at most 26.60 USD",
+    }
+
+
 def test_one_that_failed_makes_the_run_red_when_all_others_are_through() -> None:
     with pytest.raises(AirflowFailException, match="1 of 2 things could not be taken away"):
         report([{}, {}], [{"removed": "instance a"}])

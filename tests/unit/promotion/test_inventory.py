@@ -8,8 +8,9 @@ import pytest
 
 from snaplift import naming
 from snaplift.config.platform import Prices
+from snaplift.promotion.costs import HOURS_A_MONTH
 from snaplift.promotion.estate import SeenLock, SeenPointer, Thing
-from snaplift.promotion.inventory import HOURS_A_MONTH, Holding, holdings
+from snaplift.promotion.inventory import Holding, holdings
 from snaplift.promotion.pointer import Pointer
 from tests.unit.promotion import surveys
 from tests.unit.promotion.surveys import ACTIVE, PREVIOUS, QA

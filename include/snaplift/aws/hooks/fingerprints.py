@@ -39,6 +39,18 @@ class FingerprintHook(PlaceMixin, AwsGenericHook["DynamoDBClient"]):
             return None
         return Fingerprint.unpack(bytes(item.get("fingerprint", {}).get("B", b"")), f"{key} in {table}")
 
+    def keys(self, table: str, prefix: str) -> list[str]:
+        """List the fingerprints whose key begins so, consistently and to the last page."""
+        pages = self.client.get_paginator("scan").paginate(
+            TableName=table,
+            ConsistentRead=True,
+            FilterExpression="begins_with(#namespace, :prefix) AND attribute_exists(fingerprint)",
+            ProjectionExpression="#namespace",
+            ExpressionAttributeNames={"#namespace": "namespace"},
+            ExpressionAttributeValues={":prefix": {"S": prefix}},
+        )
+        return sorted(item["namespace"]["S"] for page in pages for item in page["Items"])
+
     def keep(self, table: str, key: str, fingerprint: Fingerprint) -> None:
         """Write a database's fingerprint, over one that was taken before.
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 FIND: Final = "find"
 REAP: Final = "reap"
 SUMMARY: Final = "summary"
-"""The XCom with what goes, what was marked, and what is kept and why, in Markdown."""
+"""The XCom with what goes, what was marked, what is kept and why, and what it costs a month, in Markdown."""
 
 
 class _ReapingOperator(AdvancingOperator):
@@ -51,13 +51,14 @@ class FindOrphansOperator(_ReapingOperator):
         surveys, verdicts = reap.find(fleet)
         wanted = [each for each in verdicts if params["platform"] in {"", each.platform}]
         going, rest = within(wanted, int(params["cap"]))
-        self.log.info("%s", describe(verdicts, going, rest, most=None))
-        context["ti"].xcom_push(key=SUMMARY, value=describe(verdicts, going, rest))
+        bill = reap.bill(fleet, surveys)
+        self.log.info("%s", describe(verdicts, going, rest, bill, most=None))
+        context["ti"].xcom_push(key=SUMMARY, value=describe(verdicts, going, rest, bill))
         if params["dry_run"]:
             self.log.info("a dry run: nothing is marked, and nothing goes")
             return Done({"things": []})
         reap.mark(fleet, surveys, verdicts)
-        return Done({"things": [reap.Departure.of(each).model_dump(mode="json") for each in going]})
+        return Done({"things": [reap.Departure.of(each, bill).model_dump(mode="json") for each in going]})
 
 
 class ReapOperator(_ReapingOperator):
@@ -83,6 +84,7 @@ class ReportOperator(AdvancingOperator):
 
     def advance(self, context: Context) -> Done:
         from snaplift.aws.steps.promotion import Done
+        from snaplift.promotion.costs import Cost, total
 
         ti = context["ti"]
         wanted = ti.xcom_pull(task_ids=FIND)
@@ -96,4 +98,9 @@ class ReportOperator(AdvancingOperator):
                 f"{missing} of {len(wanted)} things could not be taken away: see the red tasks of '{REAP}'. "
                 "Nothing else is affected, and the next run tries again"
             )
-        return Done({"gone": [each["removed"] for each in results if "removed" in each]})
+        gone = [each for each in results if "removed" in each]
+        costs = [Cost.model_validate(each["cost"]) for each in gone if "cost" in each]
+        saved = {"saved": total(costs)} if costs else {}
+        if costs:
+            self.log.info("a month this saves %s, less the final snapshots taken of databases", saved["saved"])
+        return Done({"gone": [each["removed"] for each in gone], **saved})

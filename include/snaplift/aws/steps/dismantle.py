@@ -130,6 +130,8 @@ class _Task:
         for remove in (self._service, self._tasks, self._databases, self._database_stacks, self._namespace):
             if wait := remove():
                 return wait
+        self._revisions()
+        self._fingerprints()
         self._pointer()
         return None
 
@@ -154,6 +156,10 @@ class _Task:
             return
         if not self._is_ours(tags):
             raise StepFailed(f"{self.name.pointer} was not made by {self.work.run.installation}: it is left alone")
+        # What a removal leaves that is never taken up again goes with a reap, which keeps as much.
+        if self.work.final_snapshots and naming.REMOVAL_TAG not in tags:
+            began = str(naming.Release.at(self.began))
+            self.aws.pointers.tag(self.name.pointer, {naming.REMOVAL_TAG: began})
         pointer, version = self.aws.pointers.read(self.name.pointer)
         if pointer != Pointer():
             self.aws.pointers.write(self.name.pointer, Pointer(), read_version=version)
@@ -230,6 +236,22 @@ class _Task:
     def _namespace(self) -> Wait | None:
         stack = self._stack(self.name.stack)
         return self.aws.stacks.remove(stack, timeout=REMOVAL) if stack else None
+
+    def _revisions(self) -> None:
+        """Deregister its task definitions: once its pointer is gone, nobody could tell that nothing needs them."""
+        roster = self.aws.roster
+        found = [each for each in list(roster.revisions(self.name.family)) if self._is_ours(each.tags)]
+        running = {task.revision for task in roster.tasks(self.work.cluster, self.name.family)} if found else set()
+        for each in found:
+            if each.arn in running:
+                raise StepFailed(f"a task has been started with {each.name}: stop it, then again")
+            roster.remove_revision(each.arn)
+
+    def _fingerprints(self) -> None:
+        """Forget what its databases held, also of one that had gone before, for a rollback that no longer comes."""
+        fingerprints, table = self.aws.fingerprints, self.work.place.lock_table
+        for key in fingerprints.keys(table, self.name.fingerprint("")):
+            fingerprints.forget(table, key)
 
     def _pointer(self) -> None:
         try:

@@ -12,10 +12,11 @@ from snaplift.aws.aws import Aws
 from snaplift.aws.steps.promotion import utc_now
 from snaplift.aws.steps.survey import check_whole, databases, survey
 from snaplift.config.loading import Configuration, load_configuration, tenant_names
+from snaplift.promotion.costs import platforms_of
 from snaplift.promotion.deployment import Service
 from snaplift.promotion.drift import Deviation, deviations
 from snaplift.promotion.estate import SeenPointer, SeenService, Survey
-from snaplift.promotion.inventory import Holding, holdings, platforms_of
+from snaplift.promotion.inventory import Holding, holdings
 from snaplift.promotion.plan import Plan
 from snaplift.stacks.settings import EnvironmentSettings
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from snaplift import naming
@@ -60,13 +61,9 @@ def layers_of_namespace(platforms: Platforms, tenant: Tenant, environment: str) 
     place = Place.of(platform, platforms.platforms[platform])
     aws, outputs = Aws.at(place), platform_outputs(platforms, platform)
     found = _standing(aws, namespace.stack, namespace.tenant.provision_dag_id)
-    own = NamespaceOutputs.read(found.name, found.outputs)
     before, _ = look_before(aws, namespace, outputs.cluster_name)
-    stacks = [
-        Layer(_namespace(aws, platforms, tenant, namespace, outputs, found), found),
-        *_database(aws, platforms, tenant, namespace, outputs, own, before),
-        *_service(aws, platforms, tenant, namespace, outputs, own, before),
-    ]
+    seen = _Seen(aws, platforms, tenant, namespace, outputs, found, before)
+    stacks = [seen.own_layer(), *seen.database_layers(), *seen.service_layers()]
     return Layers(str(namespace), place, stacks, before, outputs.cluster_name)
 
 
@@ -77,83 +74,81 @@ def _standing(aws: Aws, name: str, maker: str) -> FoundStack:
     return found
 
 
-def _namespace(
-    aws: Aws,
-    platforms: Platforms,
-    tenant: Tenant,
-    namespace: naming.Namespace,
-    outputs: PlatformOutputs,
-    found: FoundStack,
-) -> Stack:
-    """A namespace stays on its load balancer, and its host rule keeps its priority: another one joins, nobody moves."""
-    from snaplift.stacks.namespace import namespace_stack
+@dataclass(frozen=True)
+class _Seen:
+    """What a namespace's layers are made of, as the configuration and AWS say now."""
 
-    platform = platforms.platforms[tenant.environments[namespace.environment].platform]
-    listener, priority = found.parameters.get("ListenerArn"), found.parameters.get("Priority", "")
-    names = [each.name for each in platform.load_balancers]
-    stays = [name for name in names if outputs.has_load_balancer(name, listener)]
-    balancer = stays[0] if stays else placement.load_balancer(platform, namespace)
-    return namespace_stack(
-        platforms,
-        tenant,
-        namespace.environment,
-        outputs,
-        load_balancer=balancer,
-        priority=int(priority)
-        if stays and priority
-        else placement.priority(namespace, aws.listeners.priorities(outputs.load_balancer(balancer).listener)),
-    )
+    aws: Aws
+    platforms: Platforms
+    tenant: Tenant
+    name: naming.Namespace
+    outputs: PlatformOutputs
+    """The platform's."""
+    found: FoundStack
+    """The namespace's own stack."""
+    before: Before
 
+    @property
+    def own(self) -> NamespaceOutputs:
+        return NamespaceOutputs.read(self.found.name, self.found.outputs)
 
-def _database(
-    aws: Aws,
-    platforms: Platforms,
-    tenant: Tenant,
-    namespace: naming.Namespace,
-    outputs: PlatformOutputs,
-    own: NamespaceOutputs,
-    before: Before,
-) -> list[Layer]:
-    """The active database: it keeps its release, its snapshot and its run, and never gets less storage."""
-    from snaplift.stacks.database import SNAPSHOT_PARAMETER, STORAGE_PARAMETER, database_stack
+    def own_layer(self) -> Layer:
+        """A namespace stays on its load balancer, and its host rule keeps its priority: another joins, nobody moves."""
+        from snaplift.stacks.namespace import namespace_stack
 
-    active = before.active
-    if active is None or active.database is None or (found := aws.stacks.find(active.database.name)) is None:
-        return []
-    wanted = database_stack(
-        platforms,
-        tenant,
-        namespace.environment,
-        outputs,
-        own,
-        release=naming.Release(active.release) if active.release else None,
-        snapshot=found.parameters.get(SNAPSHOT_PARAMETER),
-        run=found.run or active.run,
-    )
-    storage = max(int(wanted.parameters[STORAGE_PARAMETER]), int(found.parameters.get(STORAGE_PARAMETER, "0")))
-    return [Layer(wanted.with_parameters(**{STORAGE_PARAMETER: str(storage)}), found)]
+        environment = self.name.environment
+        platform = self.platforms.platforms[self.tenant.environments[environment].platform]
+        listener, priority = self.found.parameters.get("ListenerArn"), self.found.parameters.get("Priority", "")
+        names = [each.name for each in platform.load_balancers]
+        stays = [name for name in names if self.outputs.has_load_balancer(name, listener)]
+        balancer = stays[0] if stays else placement.load_balancer(platform, self.name)
+        wanted = namespace_stack(
+            self.platforms,
+            self.tenant,
+            environment,
+            self.outputs,
+            load_balancer=balancer,
+            priority=int(priority) if stays and priority else self._free_priority(balancer),
+        )
+        return Layer(wanted, self.found)
 
+    def _free_priority(self, balancer: str) -> int:
+        taken = self.aws.listeners.priorities(self.outputs.load_balancer(balancer).listener)
+        return placement.priority(self.name, taken)
 
-def _service(
-    aws: Aws,
-    platforms: Platforms,
-    tenant: Tenant,
-    namespace: naming.Namespace,
-    outputs: PlatformOutputs,
-    own: NamespaceOutputs,
-    before: Before,
-) -> list[Layer]:
-    """The service, with the revision that it runs: the stack's own value is the one that it was made with."""
-    from snaplift.stacks.service import service_stack
+    def database_layers(self) -> list[Layer]:
+        """The active database: it keeps its release, its snapshot and its run, and never gets less storage."""
+        from snaplift.stacks.database import SNAPSHOT_PARAMETER, STORAGE_PARAMETER, database_stack
 
-    if (found := aws.stacks.find(namespace.service_stack)) is None:
-        return []
-    wanted = service_stack(
-        platforms,
-        tenant,
-        namespace.environment,
-        outputs,
-        own,
-        task_definition=before.task_definition or found.parameters.get(TASK_DEFINITION, ""),
-    )
-    return [Layer(wanted, found, (TASK_DEFINITION,))]
+        active = self.before.active
+        if active is None or active.database is None or (found := self.aws.stacks.find(active.database.name)) is None:
+            return []
+        wanted = database_stack(
+            self.platforms,
+            self.tenant,
+            self.name.environment,
+            self.outputs,
+            self.own,
+            release=naming.Release(active.release) if active.release else None,
+            snapshot=found.parameters.get(SNAPSHOT_PARAMETER),
+            # After a rollback the revision's own run is not the one that made its database.
+            run=found.run or active.made_by,
+        )
+        storage = max(int(wanted.parameters[STORAGE_PARAMETER]), int(found.parameters.get(STORAGE_PARAMETER, "0")))
+        return [Layer(wanted.with_parameters(**{STORAGE_PARAMETER: str(storage)}), found)]
+
+    def service_layers(self) -> list[Layer]:
+        """The service, with the revision that it runs: the stack's own value is the one that it was made with."""
+        from snaplift.stacks.service import service_stack
+
+        if (found := self.aws.stacks.find(self.name.service_stack)) is None:
+            return []
+        wanted = service_stack(
+            self.platforms,
+            self.tenant,
+            self.name.environment,
+            self.outputs,
+            self.own,
+            task_definition=self.before.task_definition or found.parameters.get(TASK_DEFINITION, ""),
+        )
+        return [Layer(wanted, found, (TASK_DEFINITION,))]

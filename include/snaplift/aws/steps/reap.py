@@ -16,6 +16,7 @@ from snaplift.aws.steps.previews import find_previews
 from snaplift.aws.steps.promotion import REMOVAL, Done, HeldLock, utc_now, wait_for_moments
 from snaplift.aws.steps.removal import Ground, remove
 from snaplift.aws.steps.survey import Scope, check_whole, survey
+from snaplift.promotion.costs import Bill, Cost, platforms_of
 from snaplift.promotion.estate import Survey, Thing
 from snaplift.promotion.lock import Errand, Lock, LockHeld, Phase, Record
 from snaplift.promotion.plan import Frozen, Place
@@ -33,13 +34,16 @@ class Departure(Frozen):
     platform: str
     since: datetime
     why: str
+    cost: Cost | None = None
+    """A month, to be told when it is gone; None: it has no price."""
 
     @classmethod
-    def of(cls, verdict: Verdict) -> Departure:
+    def of(cls, verdict: Verdict, bill: Bill | None = None) -> Departure:
         """Say only what its going needs: a run passes many."""
         thing = verdict.thing.model_copy(update={"outputs": {}, "needs": ()})
         assert verdict.since is not None  # it is marked
-        return cls(thing=thing, platform=verdict.platform, since=verdict.since, why=verdict.why)
+        cost = bill.cost(thing) if bill else None
+        return cls(thing=thing, platform=verdict.platform, since=verdict.since, why=verdict.why, cost=cost)
 
     @property
     def namespace(self) -> naming.Namespace:
@@ -55,6 +59,12 @@ def find(fleet: Fleet, now: Callable[[], datetime] = utc_now) -> tuple[tuple[Sur
     surveys = survey(fleet.platforms, now)
     check_whole(surveys)
     return surveys, decide(surveys, fleet, now())
+
+
+def bill(fleet: Fleet, surveys: tuple[Survey, ...]) -> Bill:
+    """Say what each thing costs a month."""
+    prices = {name: platform.prices for name, platform in fleet.platforms.platforms.items()}
+    return Bill.of(surveys, platforms_of(fleet.tenants.values()), prices)
 
 
 def mark(fleet: Fleet, surveys: tuple[Survey, ...], verdicts: list[Verdict]) -> None:
@@ -186,7 +196,8 @@ def _look_again(fleet: Fleet, departure: Departure, lock: Lock, now: Callable[[]
                                                fleet, verdict.thing)):  # fmt: skip
         return wait
     aws.marks.remove(place.lock_table, mark_of(departure.thing))
-    return Done({"removed": str(departure.thing), "why": departure.why})
+    cost = {"cost": departure.cost.model_dump()} if departure.cost else {}
+    return Done({"removed": str(departure.thing), "why": departure.why, **cost})
 
 
 def _verdict(fleet: Fleet, departure: Departure, token: str, now: Callable[[], datetime]) -> Verdict | None:
@@ -248,10 +259,15 @@ def _forget_previous(ground: Ground, thing: Thing, final: str | None) -> None:
 def _final_snapshot(ground: Ground, fleet: Fleet, thing: Thing) -> str | None:
     """Name the snapshot that keeps what a database held; None: the environment wants none, or it never held anything.
 
-    Of one that failed to be restored RDS takes none; it was never active if it is not protected.
+    Of one that failed to be restored RDS takes none; it was never active if it is not protected. What a removal left
+    that promised snapshots keeps one whatever the environment wants, also where data was authored.
     """
+    if thing.state in NO_SNAPSHOT and not thing.protected:
+        return None
+    if removal := (ground.aws.pointers.tags(ground.name.pointer) or {}).get(naming.REMOVAL_TAG):
+        made_by = thing.run or naming.run_hash("fleet.reap", thing.identity)
+        return ground.name.final_snapshot(thing.release or naming.Release(removal), made_by)
     settings = fleet.settings(ground.name)
-    broken = thing.state in NO_SNAPSHOT and not thing.protected
-    if settings is None or not settings.retention.final_snapshot or thing.release is None or broken:
+    if settings is None or not settings.retention.final_snapshot or thing.release is None:
         return None
     return ground.name.final_snapshot(thing.release, thing.run)

@@ -12,7 +12,8 @@ import pytest
 from snaplift import naming
 from snaplift.aws.errors import StepFailed
 from snaplift.aws.hooks.cloudformation import FoundStack
-from snaplift.aws.hooks.ecs import FoundTask
+from snaplift.aws.hooks.ecs import FoundTask, RevisionNeeds
+from snaplift.aws.hooks.ecs_roster import FoundRevision, RosterTask
 from snaplift.aws.hooks.rds import FoundInstance, FoundSnapshot
 from snaplift.aws.hooks.ssm import PointerMissing
 from snaplift.aws.steps import dismantle
@@ -69,6 +70,9 @@ class World:
     pointer_tags: dict[str, str] = field(
         default_factory=lambda: naming.preview_tags("acme", NAME, "platform-new", NOW - timedelta(hours=1))
     )
+    revisions: list[FoundRevision] = field(default_factory=list)
+    running: list[RosterTask] = field(default_factory=list)
+    fingerprints: set[str] = field(default_factory=set)
     lock: Lock | None = None
     done: list[str] = field(default_factory=list)
     fails: str = ""
@@ -157,6 +161,10 @@ class Pointers:
             raise PointerMissing("gone")
         return self.world.pointer, 7
 
+    def tag(self, name: str, tags: dict[str, str]) -> None:
+        self.world.did(f"tag {tags}")
+        self.world.pointer_tags = {**self.world.pointer_tags, **tags}
+
     def write(self, name: str, pointer: Pointer, *, read_version: int) -> None:
         self.world.did("nothing is active")
         self.world.pointer = pointer
@@ -200,8 +208,29 @@ class Locks:
 class Fingerprints:
     world: World
 
+    def keys(self, table: str, prefix: str) -> list[str]:
+        assert prefix == f"{NAME}/"
+        return sorted(self.world.fingerprints)
+
     def forget(self, table: str, key: str) -> None:
         self.world.did(f"forget {key}")
+        self.world.fingerprints.discard(key)
+
+
+@dataclass
+class Roster:
+    world: World
+
+    def revisions(self, family: str) -> Iterator[FoundRevision]:
+        assert family == str(NAME)
+        yield from self.world.revisions
+
+    def tasks(self, cluster: str, family: str) -> list[RosterTask]:
+        return self.world.running
+
+    def remove_revision(self, arn: str) -> None:
+        self.world.did(f"deregister {arn}")
+        self.world.revisions = [each for each in self.world.revisions if each.arn != arn]
 
 
 @pytest.fixture
@@ -241,6 +270,7 @@ class Hooks:
     def __init__(self, world: World) -> None:
         self.stacks, self.databases, self.services = Stacks(world), Databases(world), Services(world)
         self.pointers, self.locks, self.fingerprints = Pointers(world), Locks(world), Fingerprints(world)
+        self.roster = Roster(world)
 
 
 def wanted(**changes: Any) -> Dismantling:
@@ -427,3 +457,32 @@ def test_a_pointer_that_does_not_say_its_time_ends_nothing(world: World) -> None
     with pytest.raises(StepFailed, match="does not say when its time is up"):
         to_the_end(wanted(only_expired=True))
     assert world.done == []
+
+
+# -- what nothing would take away once the pointer is gone ---------------------------------------------------------
+
+
+def definition(number: int, tags: dict[str, str] = OURS) -> FoundRevision:
+    needs = RevisionNeeds(status="ACTIVE", secrets=(), roles=(), log_groups=(), images=())
+    return FoundRevision(f"arn:{number}", f"{NAME}:{number}", None, needs, tags)
+
+
+def test_its_own_revisions_and_fingerprints_go_before_its_pointer(world: World) -> None:
+    world.revisions = [definition(1), definition(2, naming.tags("other", NAME)), definition(3, {})]
+    world.fingerprints = {f"{NAME}/db-EARLIER"}
+    to_the_end()
+    assert world.done[-3:] == ["deregister arn:1", f"forget {NAME}/db-EARLIER", "delete pointer"]
+    assert [each.arn for each in world.revisions] == ["arn:2", "arn:3"]
+
+
+def test_s04_a_revision_that_a_task_runs_is_not_deregistered(world: World) -> None:
+    world.revisions, world.running = [definition(1)], [RosterTask("arn:task", "arn:1", "PENDING")]
+    with pytest.raises(StepFailed, match="a task has been started with xy-0146-pr4:1"):
+        to_the_end()
+    assert "deregister arn:1" not in world.done
+    assert world.pointer is not None
+
+
+def test_s11_the_pointer_says_first_that_final_snapshots_are_kept(world: World) -> None:
+    dismantle.advance(wanted(final_snapshots=True), now=lambda: NOW)
+    assert world.done[:2] == [f"tag {{'snaplift:removal': '{NEW}'}}", "nothing is active"]
