@@ -117,6 +117,10 @@ class Tenant:
         return f"{SECRETS}{self}/"
 
     @property
+    def adopt_dag_id(self) -> str:
+        return f"{self}.adopt"
+
+    @property
     def promote_dag_id(self) -> str:
         return f"{self}.promote"
 
@@ -536,6 +540,8 @@ RUN_TAG: Final = f"{TAG_PREFIX}run"
 EXPIRES_TAG: Final = f"{TAG_PREFIX}expires"
 """On a preview's pointer: when its time is up."""
 CONTENT_TAG: Final = f"{TAG_PREFIX}content"
+ADOPTED_TAG: Final = f"{TAG_PREFIX}adopted"
+"""On what stood before snaplift came, and was adopted: the database instance that it belongs to."""
 PLATFORM_TAG: Final = f"{TAG_PREFIX}platform"
 COST_TAG: Final = "cost-allocation"
 

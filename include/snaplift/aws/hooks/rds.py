@@ -62,6 +62,11 @@ class FoundInstance:
     instance_class: str = ""
     created_at: datetime | None = None
     """None: it is being made."""
+    security_groups: tuple[str, ...] = ()
+    related: tuple[str, ...] = ()
+    """Its cluster, its source and its read replicas: it is not alone."""
+    pending: tuple[str, ...] = ()
+    """Changes that wait for its maintenance window."""
 
     @property
     def family(self) -> str:
@@ -111,6 +116,18 @@ def _instance(found: DBInstanceTypeDef) -> FoundInstance:
         port=found.get("Endpoint", {}).get("Port", 0),
         instance_class=found.get("DBInstanceClass", ""),
         created_at=found.get("InstanceCreateTime"),
+        security_groups=tuple(each["VpcSecurityGroupId"] for each in found.get("VpcSecurityGroups", [])),
+        pending=tuple(sorted(found.get("PendingModifiedValues", {}))),
+        related=tuple(
+            filter(
+                None,
+                [
+                    found.get("DBClusterIdentifier"),
+                    found.get("ReadReplicaSourceDBInstanceIdentifier"),
+                    *found.get("ReadReplicaDBInstanceIdentifiers", []),
+                ],
+            )
+        ),
     )
 
 
@@ -302,6 +319,15 @@ class DatabaseHook(PlaceMixin, RdsHook):
         self.log.info("deleting snapshot %s", found.identifier)
         with absent_is_none("DBSnapshotNotFound", "DBSnapshotNotFoundFault"):
             self.client.delete_db_snapshot(DBSnapshotIdentifier=found.identifier)
+
+    def adopt(self, instance: FoundInstance) -> None:
+        """Protect an instance that stood before, and have its snapshots take its tags. Neither waits for anything.
+
+        Not "at once": that would bring along every change that waits for the maintenance window.
+        """
+        self.client.modify_db_instance(
+            DBInstanceIdentifier=instance.identifier, DeletionProtection=True, CopyTagsToSnapshot=True
+        )
 
     def tag(self, instance: FoundInstance, tags: dict[str, str]) -> None:
         """Put tags on an instance."""

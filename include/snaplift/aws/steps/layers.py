@@ -118,7 +118,9 @@ def _database(
     from snaplift.stacks.database import SNAPSHOT_PARAMETER, STORAGE_PARAMETER, database_stack
 
     active = before.active
-    if active is None or active.database is None or (found := aws.stacks.find(active.database.name)) is None:
+    if active is None or active.database is None or active.database.adopted:
+        return []
+    if (found := aws.stacks.find(active.database.name)) is None:
         return []
     wanted = database_stack(
         platforms,
