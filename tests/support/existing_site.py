@@ -52,10 +52,10 @@ class ExistingSite:
 
         :param changes: of the instance.
         """
-        self._make_database(**changes)
+        self.make_database(**changes)
         self._make_service()
 
-    def _make_database(self, **changes: Any) -> None:
+    def make_database(self, **changes: Any) -> None:
         rds, platform = self.installation.client("rds"), self.platform
         rds.create_db_instance(
             DBInstanceIdentifier=DATABASE,
@@ -163,7 +163,7 @@ class ExistingSite:
             UnhealthyThresholdCount=2,
         )["TargetGroups"][0]["TargetGroupArn"]
         elb.modify_target_group_attributes(
-            TargetGroupArn=group, Attributes=[{"Key": "deregistration_delay.timeout_seconds", "Value": "0"}]
+            TargetGroupArn=group, Attributes=[{"Key": "deregistration_delay.timeout_seconds", "Value": "2"}]
         )
         elb.create_rule(
             ListenerArn=platform.load_balancer("web").listener,
