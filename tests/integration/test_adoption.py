@@ -16,8 +16,8 @@ from snaplift.promotion.adopting import Adoption, AdoptionRefused, AskedFor
 from snaplift.promotion.choosing import PlanRefused
 from snaplift.promotion.run import Run
 from tests.support.driving import drive
-from tests.support.existing_site import DATABASE, NAME, ExistingSite, Visitors
-from tests.support.installation import ENVIRONMENTS, TENANT, Installation, tenant
+from tests.support.existing_site import DATABASE, NAME, ExistingSite, Visitors, stand_up
+from tests.support.installation import TENANT, Installation
 
 RUN = Run(installation="acme", dag_id=f"{TENANT}.adopt", run_id="adopt-1")
 ENVIRONMENT = "shop"
@@ -25,18 +25,7 @@ ENVIRONMENT = "shop"
 
 @pytest.fixture(scope="module")
 def site(fresh_installation: Installation) -> ExistingSite:
-    """The site, and an environment of the tenant's that is to go on with it."""
-    described: Any = {
-        **{name: {"platform": "platform-nonprod", "from": "dev"} for name in ENVIRONMENTS if name != "dev"},
-        "dev": {"platform": "platform-nonprod"},
-        ENVIRONMENT: {"platform": "platform-nonprod", "from": "dev"},
-    }
-    fresh_installation.tenant = tenant(environments=described)
-    made = ExistingSite(fresh_installation, ENVIRONMENT)
-    described[ENVIRONMENT]["existing"] = {"service": NAME, "url": made.url}
-    fresh_installation.tenant = tenant(environments=described)
-    made.set_up()
-    return made
+    return stand_up(fresh_installation, ENVIRONMENT)
 
 
 def planned(site: ExistingSite, of: Tenant | None = None, **asked: Any) -> Adoption:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -38,7 +38,7 @@ def planned(driver: Driver, snapshot: str) -> Plan:
 
 
 @pytest.fixture(scope="module")
-def installation(fresh_installation: Installation) -> Iterator[Installation]:
+def installation(fresh_installation: Installation) -> Installation:
     """With a database from elsewhere, two snapshots of it, and a tenant that has no first database."""
     site, rds = ExistingSite(fresh_installation, "qa"), fresh_installation.client("rds")
     site.make_database()
@@ -55,13 +55,15 @@ def installation(fresh_installation: Installation) -> Iterator[Installation]:
     eventually(lambda: _status(rds.describe_db_instances(DBInstanceIdentifier=PLAIN)["DBInstances"]), "it serves")
     rds.create_db_snapshot(DBSnapshotIdentifier=PLAIN, DBInstanceIdentifier=PLAIN)
     for snapshot in (KEPT, PLAIN):
-        eventually(
-            lambda each=snapshot: _status(rds.describe_db_snapshots(DBSnapshotIdentifier=each)["DBSnapshots"]), ""
-        )  # type: ignore[misc]
+        eventually(partial(_is_taken, rds, snapshot), f"{snapshot} is taken")
     drive(
         lambda: provision.provision_namespace(fresh_installation.platforms, tenant_of(fresh_installation), "dev", RUN)
     )
     return fresh_installation
+
+
+def _is_taken(rds: Any, snapshot: str) -> bool:
+    return _status(rds.describe_db_snapshots(DBSnapshotIdentifier=snapshot)["DBSnapshots"])
 
 
 def _status(found: list[Any]) -> bool:
@@ -78,6 +80,15 @@ def test_s25_a_snapshot_that_is_not_under_the_platforms_key_is_refused_with_the_
 ) -> None:
     with pytest.raises(PlanRefused, match=f"source-db-snapshot-identifier {PLAIN} .*--kms-key-id arn:aws:kms"):
         planned(driver_of(installation, "plain"), PLAIN)
+
+
+def test_a_snapshot_whose_owner_did_not_tag_it_is_refused(installation: Installation) -> None:
+    with pytest.raises(PlanRefused, match=r"add-tags-to-resource .*Key=snaplift:installation,Value=acme"):
+        planned(driver_of(installation, "untagged"), KEPT)
+    rds = installation.client("rds")
+    arn = rds.describe_db_snapshots(DBSnapshotIdentifier=KEPT)["DBSnapshots"][0]["DBSnapshotArn"]
+    rds.add_tags_to_resource(ResourceName=arn, Tags=[{"Key": "snaplift:installation", "Value": "acme"}])
+    assert planned(driver_of(installation, "tagged"), KEPT).imported == KEPT
 
 
 def test_s23_a_first_database_is_imported_with_credentials_of_its_own_and_made_this_environments(

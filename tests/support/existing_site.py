@@ -13,7 +13,7 @@ import pymysql
 
 from snaplift.stacks.outputs import PlatformOutputs
 from tests.support.compute import BREAKER, ROLE
-from tests.support.installation import ACCOUNT, REGION, Installation
+from tests.support.installation import ACCOUNT, ENVIRONMENTS, REGION, Installation, tenant
 from tests.support.requests import eventually
 
 NAME: Final = "shop"
@@ -216,6 +216,21 @@ class ExistingSite:
             return found.status, found.read().decode()
         finally:
             connection.close()
+
+
+def stand_up(installation: Installation, environment: str) -> ExistingSite:
+    """Set the site up, and give the tenant an environment that is to go on with it."""
+    described: dict[str, Any] = {
+        **{name: {"platform": "platform-nonprod", "from": "dev"} for name in ENVIRONMENTS if name != "dev"},
+        "dev": {"platform": "platform-nonprod"},
+        environment: {"platform": "platform-nonprod", "from": "dev"},
+    }
+    installation.tenant = tenant(environments=described)
+    made = ExistingSite(installation, environment)
+    described[environment]["existing"] = {"service": NAME, "url": made.url}
+    installation.tenant = tenant(environments=described)
+    made.set_up()
+    return made
 
 
 class Visitors:

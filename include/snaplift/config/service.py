@@ -143,7 +143,8 @@ class ExistingService(Strict):
     """A site that was set up without snaplift, which an environment goes on with once it was adopted."""
 
     service: Annotated[
-        str, matching(r"[A-Za-z0-9_-]{1,255}", "an ECS service's name: letters, digits, hyphens, underscores")
+        str,
+        matching(r"[A-Za-z0-9][A-Za-z0-9_-]{0,254}", "a service's name, not its ARN"),
     ]
     """The name of its ECS service, in the platform's cluster."""
     url: Annotated[

@@ -81,8 +81,7 @@ def _dags_of(root: Path, name: str, platforms: Platforms | None) -> Iterator[DAG
     composers = [promote_dag, provision_dag, change_dag]
     if tenant is None or tenant.previews is not None:  # a broken file may have had previews, whose runs have to end
         composers += [preview_dag, preview_remove_dag]
-    # A broken file may have had one, whose run finds its task again.
-    if tenant is None or any(each.existing for each in tenant.environments.values()):
+    if tenant is not None and any(each.existing for each in tenant.environments.values()):
         composers.append(adopt_dag)
     wanted = [partial(compose, name, tenant, str(root)) for compose in composers]
     if tenant is not None and tenant.nightly is not None:

@@ -330,7 +330,7 @@ def _reasons_of_both(
     elif site.opens is not True:
         yield (
             f"the application's credentials do not open {database.instance.identifier} from here "
-            f"({site.why_closed or 'refused'}): let the orchestrator "
+            f"({site.why_closed or 'they are refused'}). If it does not answer, let the orchestrator "
             f"({_source(settings)}) reach port {database.port} in its security group"
         )
 

@@ -247,6 +247,7 @@ def _reasons_of_copy(plan: Plan, facts: Facts, data: Instance | Snapshot) -> Ite
 
 def _reasons_of_import(plan: Plan, facts: Facts) -> Iterator[str]:
     found, key = facts.snapshot, plan.platform.key_arn
+    tag = f"--tags Key={naming.INSTALLATION_TAG},Value={plan.run.installation}"
     if found is None:
         yield f"there is no snapshot {plan.imported} in {plan.place.account}, {plan.place.region}: copy it there first"
         return
@@ -255,10 +256,15 @@ def _reasons_of_import(plan: Plan, facts: Facts) -> Iterator[str]:
         yield (
             f"snapshot {found.identifier} is {with_key}, and {plan.place.platform} has {key}: copy it under that key, "
             f"then import the copy: aws rds copy-db-snapshot --source-db-snapshot-identifier {found.identifier} "
-            f"--target-db-snapshot-identifier {_copy_of(found.identifier)} --kms-key-id {key}"
+            f"--target-db-snapshot-identifier {_copy_of(found.identifier)} --kms-key-id {key} {tag}"
         )
     elif facts.keys.get(key) != "Enabled":
         yield f"the key of {found.identifier} is {facts.keys.get(key, 'unknown')}: it must be enabled"
+    elif not found.ours:
+        yield (
+            f"snapshot {found.identifier} does not have the tag by which its owner says that it may be taken: aws rds "
+            f"add-tags-to-resource --resource-name <its ARN> {tag}"
+        )
     if found.family != plan.effective.engine_family:
         yield (
             f"snapshot {found.identifier} is {found.family}, and the tenant's file says "

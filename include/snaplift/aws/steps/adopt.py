@@ -51,14 +51,15 @@ def look(asked: AskedFor, platforms: Platforms, tenant: Tenant) -> Site:
     """Find out all that an adoption rests on."""
     platform, name = placed(tenant, asked.environment)
     settings = EnvironmentSettings.of(platforms, tenant, asked.environment)
-    aws, cluster = (
-        Aws.at(Place.of(platform, platforms.platforms[platform])),
-        platform_outputs(platforms, platform).cluster_name,
-    )
+    aws = Aws.at(Place.of(platform, platforms.platforms[platform]))
+    cluster = platform_outputs(platforms, platform).cluster_name
     database = _database(aws, asked.database)
     service = aws.sites.find(cluster, settings.existing.service) if settings.existing else None
     secret = secret_of(settings, service) if service else None
-    opens, why = _try(aws, database, secret, settings.database.name) if database and secret else (None, "")
+    opens: bool | None = None
+    why = ""
+    if database and secret:
+        opens, why = _try(aws, database, secret, settings.database.name, platforms.installation)
     return Site(
         pointer=_pointer(aws, name),
         cluster=cluster,
@@ -93,7 +94,7 @@ def _database(aws: Aws, identifier: str) -> StandingDatabase | None:
     )
 
 
-def _try(aws: Aws, database: StandingDatabase, secret: str, schema: str) -> tuple[bool | None, str]:
+def _try(aws: Aws, database: StandingDatabase, secret: str, schema: str, installation: str) -> tuple[bool | None, str]:
     """Try the application's credentials from here. None: that could not be tried, with why."""
     try:
         return mysql.opens(mysql.Server(database.host, database.port, schema), aws.credentials.credentials(secret)), ""
@@ -102,6 +103,9 @@ def _try(aws: Aws, database: StandingDatabase, secret: str, schema: str) -> tupl
     except StepFailed as error:
         return None, str(error)
     except ClientError as error:
+        if code(error) == "AccessDeniedException":
+            tag = f"Key={naming.INSTALLATION_TAG},Value={installation}"
+            return None, f"its owner has to tag it: aws secretsmanager tag-resource --secret-id {secret} --tags {tag}"
         if code(error) != "ResourceNotFoundException":
             raise
         return None, f"secret {secret} is gone"
@@ -131,6 +135,7 @@ def advance(
         namespace=planned.namespace,
         what=f"adopt {planned.instance} and {planned.service}",
         thing=planned.resource_id,
+        then="is tried again when its run is started again",
     )
     try:
         lock = plain.locks.acquire(place.lock_table, Record(work=errand, acquired_at=moment), airflow)

@@ -151,8 +151,8 @@ def take_over(held: HeldLock, _now: Callable[[], datetime]) -> Done:
     """End an errand in place of its run, which is dead: there is nothing to undo."""
     held.locks.release(held.place.lock_table, held.lock)
     work = held.lock.record.work
-    what = work.what if isinstance(work, Errand) else "look at something"
-    return Done({"ended": f"{held.lock.namespace} was held to {what}: there is nothing to undo, and it is tried again"})
+    assert isinstance(work, Errand)  # or another would end it
+    return Done({"ended": f"{held.lock.namespace} was held to {work.what}, which {work.then}"})
 
 
 def _going(fleet: Fleet, departure: Departure) -> Wait | None:
