@@ -117,6 +117,10 @@ class Tenant:
         return f"{SECRETS}{self}/"
 
     @property
+    def adopt_dag_id(self) -> str:
+        return f"{self}.adopt"
+
+    @property
     def promote_dag_id(self) -> str:
         return f"{self}.promote"
 
@@ -542,6 +546,8 @@ EXPIRES_TAG: Final = f"{TAG_PREFIX}expires"
 REMOVAL_TAG: Final = f"{TAG_PREFIX}removal"
 """On the pointer of a namespace that is being removed and keeps final snapshots: when that began, as a release."""
 CONTENT_TAG: Final = f"{TAG_PREFIX}content"
+ADOPTED_TAG: Final = f"{TAG_PREFIX}adopted"
+"""On what stood before snaplift came, and was adopted: the database instance that it belongs to."""
 PLATFORM_TAG: Final = f"{TAG_PREFIX}platform"
 COST_TAG: Final = "cost-allocation"
 REFRESH_TAG: Final = f"{TAG_PREFIX}refresh"

@@ -13,6 +13,7 @@ from snaplift import naming
 from snaplift.aws.links.outcome import LINKS, OF_STEP
 from snaplift.config.loading import load_platforms, load_tenant_named
 from snaplift.naming import Namespace, Release, Tenant
+from snaplift.pipelines.adopt import adopt_dag
 from snaplift.pipelines.change import change_dag, platform_change_dag
 from snaplift.pipelines.expire import EXPIRE_DAG_ID, expire_dag
 from snaplift.pipelines.offboard import OFFBOARD_DAG_ID, offboard_dag
@@ -134,6 +135,7 @@ def dags() -> dict[str, DAG]:
     made = [
         promote_dag("xy-0146", tenant, folder),
         provision_dag("xy-0146", tenant, folder),
+        adopt_dag("xy-0146", tenant, folder),
         change_dag("xy-0146", tenant, folder),
         platform_dag(platforms, folder),
         platform_change_dag(platforms, folder),

@@ -14,6 +14,7 @@ from snaplift.aws.hooks.ec2 import NetworkHook
 from snaplift.aws.hooks.ecr import ImageHook
 from snaplift.aws.hooks.ecs import ServiceHook
 from snaplift.aws.hooks.ecs_roster import RosterHook
+from snaplift.aws.hooks.ecs_site import SiteHook
 from snaplift.aws.hooks.elbv2 import ListenerHook
 from snaplift.aws.hooks.fingerprints import FingerprintHook
 from snaplift.aws.hooks.iam import RoleHook
@@ -69,6 +70,10 @@ class Aws:
     @cached_property
     def roster(self) -> RosterHook:
         return RosterHook(**self._given)
+
+    @cached_property
+    def sites(self) -> SiteHook:
+        return SiteHook(**self._given)
 
     @cached_property
     def pointers(self) -> PointerHook:

@@ -139,6 +139,24 @@ class Service(Strict):
         return self.entry or next(name for name, container in self.containers.items() if container.port)
 
 
+class ExistingService(Strict):
+    """A site that was set up without snaplift, which an environment goes on with once it was adopted."""
+
+    service: Annotated[
+        str,
+        matching(r"[A-Za-z0-9][A-Za-z0-9_-]{0,254}", "a service's name, not its ARN"),
+    ]
+    """The name of its ECS service, in the platform's cluster."""
+    url: Annotated[
+        str,
+        matching(
+            r"https?://[a-z0-9.-]+(:[0-9]{1,5})?",
+            "an address without a slash at its end, like https://www.example.com",
+        ),
+    ]
+    """Where visitors reach it: ``${site_url}``."""
+
+
 class ServiceOverrides(Strict):
     """What an environment's service has otherwise."""
 

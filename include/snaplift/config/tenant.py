@@ -26,6 +26,7 @@ from snaplift.config.service import (
     Container,
     DatabaseVariables,
     DeploymentSettings,
+    ExistingService,
     HealthCheck,
     Service,
     ServiceOverrides,
@@ -137,6 +138,8 @@ class Environment(Strict):
     """What is otherwise than in the tenant's database."""
     service: ServiceOverrides = ServiceOverrides()
     """What is otherwise than in the tenant's service."""
+    existing: ExistingService | None = None
+    """The site that stands there already, set up without snaplift; none: snaplift makes the service."""
     retention: Retention | None = None
     """Instead of the tenant's."""
     approval: Approval | None = None
@@ -248,6 +251,7 @@ class Tenant(Strict):
                 "promoted_from": promoted_from,
                 "retention": (like.retention or self.retention).model_copy(update=kept_nothing),
                 "approval": None,
+                "existing": None,
                 "target_writes": "allow",
                 "data_class": self.previews.data_class or like.data_class,
             }

@@ -17,6 +17,7 @@ from snaplift.config.errors import InvalidConfiguration
 from snaplift.config.loading import find_configuration, load_platforms, load_tenant_named, tenant_names
 from snaplift.config.platform import Platforms
 from snaplift.config.tenant import Tenant
+from snaplift.pipelines.adopt import adopt_dag
 from snaplift.pipelines.change import change_dag, platform_change_dag
 from snaplift.pipelines.expire import expire_dag
 from snaplift.pipelines.inventory import drift_dag, inventory_dag
@@ -83,6 +84,8 @@ def _dags_of(root: Path, name: str, platforms: Platforms | None) -> Iterator[DAG
         composers += [preview_dag, preview_remove_dag]
     if tenant is None or tenant.masking is not None:
         composers.append(refresh_dag)
+    if tenant is not None and any(each.existing for each in tenant.environments.values()):
+        composers.append(adopt_dag)
     wanted = [partial(compose, name, tenant, str(root)) for compose in composers]
     if tenant is not None and tenant.nightly is not None:
         wanted.append(partial(nightly_dag, tenant, tenant.nightly))

@@ -18,6 +18,8 @@ from snaplift.pipelines.promote import BUILD_PATTERN, add_finish, add_steps
 
 PLATFORM_DAG_ID: Final = "platform.provision"
 
+SNAPSHOT_PATTERN: Final = "^(|(rds:)?[A-Za-z][A-Za-z0-9-]{0,254})$"
+
 GROUPS: Final = {
     "data": ("database", "credentials", "adapt"),
     "release": ("register", "smoke", "deploy", "confirm", "activate"),
@@ -57,8 +59,9 @@ def provision_dag(name: str, tenant: Tenant | None, configuration: str) -> DAG:
         naming.Tenant.parse(name).provision_dag_id,
         dag_display_name=f"{name} provision",
         description=f"{tenant.description}: make an environment" if tenant else "This tenant's file is broken",
-        doc_md="Makes an environment's stack and pointer. Where data is authored, also an empty database, which the "
-        "tenant's `setup` fills, and the service. The other environments get theirs by their first promotion.",
+        doc_md="Makes an environment's stack and pointer. Where data is authored, also the service and a database: an "
+        "empty one, which the tenant's `setup` fills, or one from a snapshot, which `adapt` makes its own. The other "
+        "environments get theirs by their first promotion.",
         schedule=None,
         allowed_run_types=common.BY_HAND,
         tags=common.tags(name, "provision", tenant),
@@ -86,5 +89,12 @@ def _params(tenant: Tenant | None) -> dict[str, Param]:
             title="Build",
             pattern=BUILD_PATTERN,
             description="Where data is authored: a tag or digest. Empty: the tag that the tenant's file names.",
+        ),
+        "snapshot": common.text_param(
+            "",
+            title="Snapshot",
+            pattern=SNAPSHOT_PATTERN,
+            description="Where data is authored: the RDS snapshot, encrypted with the platform's key, that the first "
+            "database is made of, instead of an empty one that `setup` fills.",
         ),
     }

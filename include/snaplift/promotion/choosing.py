@@ -37,6 +37,8 @@ class Request(Frozen):
     refresh_from: str | None = None
     """The environment whose data are brought down; empty: the highest above. None: this is no refresh."""
     dry_run: bool = False
+    snapshot: str = ""
+    """For ``origin``: the snapshot that the first database is made of; empty: it is made from nothing."""
     asked_at: datetime | None = None
     """When the run was asked for; the same when it is cleared and run again. None: it is not known."""
 
@@ -85,7 +87,7 @@ def choose(request: Request, tenant: Tenant, above: Revision | None, here: Point
     release: str | None = None
     match request.release:
         case "origin":
-            mode = "origin"
+            mode = "imported" if request.snapshot else "origin"
         case "new":
             if source != tenant.first:
                 raise PlanRefused(

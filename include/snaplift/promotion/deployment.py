@@ -36,6 +36,8 @@ class Service(Frozen):
     deployments: int
     desired: int
     running: int
+    security_groups: tuple[str, ...] = ()
+    """Of its tasks."""
 
 
 STEADY = "STEADY"

@@ -34,6 +34,8 @@ def headline(plan: Plan) -> str:
     match plan.mode:
         case "origin":
             return f"make the first database of {plan.name}"
+        case "imported":
+            return f"make the first database of {plan.name} from snapshot {plan.imported}"
         case "new":
             return f"promote a new release to {plan.name}"
         case "again":

@@ -103,8 +103,9 @@ class _Look:
     # -- the service -------------------------------------------------------------------------------------------
 
     def _service(self, pointer: Pointer) -> Iterator[Deviation]:
-        service = next((each for each in self.services if each.name == self.namespace.service), None)
-        name = f"service {self.namespace.service}"
+        called = pointer.service or self.namespace.service
+        service = next((each for each in self.services if each.name == called), None)
+        name = f"service {called}"
         active = pointer.active
         if active is None:
             if service is not None:

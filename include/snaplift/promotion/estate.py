@@ -65,6 +65,14 @@ class Thing(Frozen):
         """The hash of the run that made it; empty: no tag says."""
         return self.tags.get(naming.RUN_TAG, "")
 
+    @property
+    def adopted(self) -> str:
+        """The instance that it came with when that was adopted; empty: snaplift made it.
+
+        An instance is adopted if it is that one: a copy of it may have been given all its tags.
+        """
+        return self.tags.get(naming.ADOPTED_TAG, "")
+
     def is_ours(self, installation: str) -> bool:
         return naming.is_ours(self.tags, installation)
 

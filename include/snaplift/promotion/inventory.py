@@ -113,7 +113,9 @@ def _holding(
         pointer=seen.pointer if seen else None,
         unreadable=seen.why if seen else "",
         lock=next((each.why for each in survey.locks if each.namespace == str(namespace)), ""),
-        service=_serving(survey.services, namespace),
+        service=_serving(
+            survey.services, (seen.pointer and seen.pointer.service if seen else None) or namespace.service
+        ),
         databases=tuple(_databases(things, seen, prices)),
         snapshots=tuple(_snapshots(things, prices)),
         currency=prices.currency if prices else "",
@@ -121,9 +123,9 @@ def _holding(
     )
 
 
-def _serving(services: Iterable[SeenService], namespace: naming.Namespace) -> Serving | None:
+def _serving(services: Iterable[SeenService], name: str) -> Serving | None:
     for each in services:
-        if each.name == namespace.service and each.revisions:
+        if each.name == name and each.revisions:
             return Serving(revision=each.revisions[0], desired=each.desired, running=each.running, rollout=each.rollout)
     return None
 

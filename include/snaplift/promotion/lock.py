@@ -26,7 +26,7 @@ class Phase(StrEnum):
     PROMOTING = "promoting"
     ABORTING = "aborting"
     REAPING = "reaping"
-    """Held for moments, by a reap: nothing is undone when its holder dies."""
+    """Held for moments, by a reap or an adoption: nothing is undone when its holder dies."""
     FREE = "free"
 
 
@@ -51,6 +51,8 @@ class Errand(Frozen):
     """For a person to read."""
     thing: str
     """What tells the thing from every other: those of one run come one after the other."""
+    then: str = "the next reap looks at again"
+    """What becomes of it when its holder dies."""
 
     @property
     def name(self) -> naming.Namespace:

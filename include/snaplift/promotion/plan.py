@@ -15,18 +15,19 @@ from snaplift.promotion.writes import Writes
 from snaplift.stacks.outputs import NamespaceOutputs, PlatformOutputs
 from snaplift.stacks.settings import EnvironmentSettings
 
-Mode = Literal["origin", "new", "tested", "standing", "again", "restored", "active", "refresh"]
-"""``origin``: the first environment's database, from nothing. ``new``: the source is snapshot now. ``tested``: what is
-active one environment below. ``standing``: a release whose snapshot stands. ``again``: the previous revision, on its
-database, which stands yet. ``restored``: the previous revision, from the final snapshot of its database. ``active``:
-another build, on the database that serves. ``refresh``: an environment above is snapshot now, and masked."""
+Mode = Literal["origin", "imported", "new", "tested", "standing", "again", "restored", "active", "refresh"]
+"""``origin``: the first environment's database, from nothing. ``imported``: the same, from a snapshot. ``new``: the
+source is snapshot now. ``tested``: what is active one environment below. ``standing``: a release whose snapshot stands.
+``again``: the previous revision, on its database, which stands yet. ``restored``: the previous revision, from the final
+snapshot of its database. ``active``: another build, on the database that serves. ``refresh``: an environment above is
+snapshot now, and masked."""
 
 
 REUSING: Final = frozenset({"again", "active"})
 """Modes in which the candidate uses a database that stands."""
 SNAPSHOTTING: Final = frozenset({"new", "refresh"})
 """Modes in which the source is snapshot now."""
-KEEPING: Final = frozenset({"origin", "active"})
+KEEPING: Final = frozenset({"origin", "imported", "active"})
 """Modes after which no other database serves than before, so that nothing that was written is lost."""
 
 
@@ -80,6 +81,10 @@ class Before(Frozen):
     task_definition: str | None
     """Of the service's PRIMARY deployment."""
     desired_count: int | None
+    service: str | None = None
+    """The adopted service's name; none: the namespace's own."""
+    service_groups: tuple[str, ...] = ()
+    """The adopted service's security groups."""
 
 
 class Plan(Frozen):
@@ -95,6 +100,8 @@ class Plan(Frozen):
     release: str | None
     """None until the lock is held where the snapshot is yet to be taken, and for ever where data is authored."""
     source: Source | None
+    imported: str | None = None
+    """The snapshot that the first environment's database is made of; none: it is made from nothing, or promoted."""
     storage: int
     """GB, at least the snapshot's."""
     images: dict[str, str]
@@ -145,7 +152,21 @@ class Plan(Frozen):
         return naming.Namespace(self.name.tenant, self.source.environment) if self.source else None
 
     @property
+    def service(self) -> str:
+        """The service that is deployed to."""
+        return self.before.service or self.name.service
+
+    @property
+    def service_groups(self) -> tuple[str, ...]:
+        """The security groups of the service's tasks, which the candidate opens to."""
+        if self.before.service is not None:
+            return self.before.service_groups
+        return (self.namespace.service_security_group_id,)
+
+    @property
     def snapshot(self) -> str | None:
+        if self.imported is not None:
+            return self.imported
         if self.source_name is None or self.source is None or self.parsed_release is None:
             return None
         return self.source.final.name if self.source.final else self.source_name.snapshot(self.parsed_release)
@@ -153,7 +174,7 @@ class Plan(Frozen):
     @property
     def database(self) -> str:
         """The candidate's stack and instance."""
-        return self.name.database(self.parsed_release)
+        return self.reuses.name if self.reuses else self.name.database(self.parsed_release)
 
     @property
     def reuses(self) -> DatabaseReference | None:

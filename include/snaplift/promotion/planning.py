@@ -118,6 +118,7 @@ def decide(request: Request, choice: Choice, run: Run, platforms: Platforms, ten
         dry_run=request.dry_run,
         release=choice.release,
         source=source,
+        imported=request.snapshot or None,
         storage=max(storage, of_source.storage) if of_source else storage,
         images={name: image for name, image in facts.images.items() if image},
         platform=facts.platform,
@@ -153,6 +154,8 @@ def _left_out(plan: Plan) -> dict[str, str]:
             found["adapt"] = "it is this environment's own data, as it was when its database went"
         case _ if not plan.tenant.adapt:
             found["adapt"] = "the tenant's configuration has none"
+    if plan.imported is not None:
+        found["snapshot"] = found["copy"] = f"the database is made from {plan.imported}, which stands"
     if plan.mode == "active":
         found["retire"] = f"{plan.database} goes on serving"
     if not plan.tenant.smoke:
@@ -180,9 +183,14 @@ def _reasons_of_place(plan: Plan, facts: Facts) -> Iterator[str]:
         )
     yield from shortages_of_promotion(plan, facts.instances, facts.snapshots, facts.stacks)
     if plan.before.service_exists and not plan.before.desired_count:
-        yield f"the service {plan.name.service} has a desired count of 0: nothing would be proven by a deployment"
+        yield f"the service {plan.service} has a desired count of 0: nothing would be proven by a deployment"
     if plan.before.service_exists and facts.pointer.active is None:
-        yield f"a service {plan.name.service} runs that the pointer does not know: it is not ours to replace"
+        yield f"a service {plan.service} runs that the pointer does not know: it is not ours to replace"
+    if (existing := plan.settings.existing) and facts.pointer.service is None:
+        yield (
+            f"{plan.name} is to go on with service {existing.service}, which stands: run "
+            f"{plan.name.tenant.adopt_dag_id} for it first"
+        )
     if facts.pointer.active and plan.before.task_definition != facts.pointer.active.task_definition:
         yield (
             f"the pointer says that {facts.pointer.active.task_definition} is active and the service runs "
@@ -196,6 +204,8 @@ def _reasons_of_place(plan: Plan, facts: Facts) -> Iterator[str]:
 
 
 def _reasons_of_data(plan: Plan, facts: Facts) -> Iterator[str]:
+    if plan.imported is not None:
+        yield from _reasons_of_import(plan, facts)
     if plan.source is None:
         return
     if plan.mode != "restored" and (facts.origin is None or facts.origin.database is None):
@@ -238,9 +248,43 @@ def _reasons_of_copy(plan: Plan, facts: Facts, data: Instance | Snapshot) -> Ite
         yield f"snapshot {data.identifier} is {data.status}, not available"
 
 
+def _reasons_of_import(plan: Plan, facts: Facts) -> Iterator[str]:
+    found, key = facts.snapshot, plan.platform.key_arn
+    tag = f"--tags Key={naming.INSTALLATION_TAG},Value={plan.run.installation}"
+    if found is None:
+        yield f"there is no snapshot {plan.imported} in {plan.place.account}, {plan.place.region}: copy it there first"
+        return
+    if not found.encrypted or found.key_arn != key:
+        with_key = f"encrypted with {found.key_arn}" if found.encrypted else "not encrypted"
+        yield (
+            f"snapshot {found.identifier} is {with_key}, and {plan.place.platform} has {key}: copy it under that key, "
+            f"then import the copy: aws rds copy-db-snapshot --source-db-snapshot-identifier {found.identifier} "
+            f"--target-db-snapshot-identifier {_copy_of(found.identifier)} --kms-key-id {key} {tag}"
+        )
+    elif facts.keys.get(key) != "Enabled":
+        yield f"the key of {found.identifier} is {facts.keys.get(key, 'unknown')}: it must be enabled"
+    elif not found.ours:
+        yield (
+            f"snapshot {found.identifier} does not have the tag by which its owner says that it may be taken: aws rds "
+            f"add-tags-to-resource --resource-name <its ARN> {tag}"
+        )
+    if found.family != plan.effective.engine_family:
+        yield (
+            f"snapshot {found.identifier} is {found.family}, and the tenant's file says "
+            f"{plan.effective.engine_family}: say the snapshot's engine and version there"
+        )
+    if found.status != "available":
+        yield f"snapshot {found.identifier} is {found.status}, not available"
+
+
+def _copy_of(snapshot: str) -> str:
+    """A name for the copy; those of automated snapshots begin with ``rds:``, which no name may have."""
+    return f"{snapshot.rpartition(':')[2]}-copy"
+
+
 def _reasons_of_release(plan: Plan, request: Request, facts: Facts) -> Iterator[str]:
     active = facts.pointer.active
-    if plan.mode == "origin":
+    if plan.mode in {"origin", "imported"}:
         if active is not None:
             yield f"{plan.name} has an active database already"
         return
@@ -276,6 +320,8 @@ def _reasons_of_earlier(plan: Plan, facts: Facts) -> Iterator[str]:
         yield f"this run made what is active in {plan.name} already: to go on from there, trigger a new run"
     if plan.reuses is None:
         return
+    if plan.reuses.adopted:
+        yield from _reasons_of_adopted(plan)
     if why := refuse_reuse(plan.reuses, plan.made_by, facts.kept):
         yield f"{why}: to restore release {plan.release} from its snapshot, ask for it by its timestamp"
     elif plan.mode == "active" and facts.kept and facts.kept.outputs and None not in facts.images.values():
@@ -285,3 +331,15 @@ def _reasons_of_earlier(plan: Plan, facts: Facts) -> Iterator[str]:
                 f"nothing to do: {plan.name} runs this build with this configuration on {plan.database} already. Name "
                 "another build"
             )
+
+
+def _reasons_of_adopted(plan: Plan) -> Iterator[str]:
+    """An adopted revision is gone back to as it was; what our configuration says was never tried on its database."""
+    assert plan.earlier is not None  # its database is used
+    if plan.mode == "active":
+        yield (
+            f"{plan.database} was adopted: another build gets to {plan.name} with a release, by 'new', 'tested' or a "
+            "timestamp"
+        )
+    elif {name: image.rpartition("@")[2] for name, image in plan.images.items()} != plan.earlier.build:
+        yield f"{plan.database} was adopted, and is gone back to with its own build only: name no build"

@@ -27,6 +27,8 @@ class DatabaseReference(BaseModel):
     """ARN of the application's credentials."""
     run: str | None = None
     """The hash of the run that made it; none: the one that made the revision. A rollback takes up another run's."""
+    adopted: bool = False
+    """Whether it stood before snaplift came: it is in no stack of ours, and its name is not one that we give."""
 
 
 class FinalSnapshot(BaseModel):
@@ -86,6 +88,8 @@ class Pointer(BaseModel):
     active: Revision | None = None
     previous: Revision | None = None
     candidate: Revision | None = None
+    service: str | None = None
+    """The name of the service that was adopted; none: the namespace's own."""
 
     @classmethod
     def parse(cls, text: str, where: str) -> Self:
@@ -109,10 +113,19 @@ class Pointer(BaseModel):
 
         :raises ValueError: it is longer than a parameter may be.
         """
-        text = self.model_dump_json(exclude_none=False)
+        # Where nothing was adopted it is as it always was.
+        text = self.model_dump_json(exclude={"service"} if self.service is None else None)
         if (size := len(text.encode())) > LIMIT:
             raise ValueError(f"the pointer would have {size} bytes; a parameter holds {LIMIT}")
         return text
+
+    def adopt(self, revision: Revision, service: str) -> Self:
+        """What stood before is the first active revision. Doing it again changes nothing."""
+        return self.model_copy(update={"active": revision, "service": service})
+
+    def emptied(self) -> Self:
+        """Nothing is active, nor will be: all of it is being taken away."""
+        return type(self)(service=self.service)
 
     def with_candidate(self, revision: Revision) -> Self:
         """One revision is being brought up."""

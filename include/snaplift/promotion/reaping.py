@@ -226,6 +226,8 @@ def _why_not_ours(thing: Thing, survey: Survey) -> str:
         return f"it is installation {other}'s" if other else "it has a name like ours and no tag of ours"
     if thing.namespace is None:
         return "its tags name no namespace"
+    if thing.kind == "instance" and thing.adopted == thing.name:  # it had its name before it was ours
+        return ""
     if owner(thing.kind, thing.name) != thing.namespace:
         return f"its tags say {thing.namespace}, and its name does not"
     return ""
@@ -245,7 +247,8 @@ def _why_stack(thing: Thing, namespace: naming.Namespace, instances: Iterable[Th
 def _why_instance(thing: Thing, namespace: naming.Namespace, stacks: Iterable[Thing]) -> str:
     if thing.created_at is None or thing.state in {"creating", "deleting"}:
         return f"it is {thing.state}"
-    if thing.name == namespace.database(None) and thing.protected:
+    authored = thing.name == namespace.database(None) or (thing.adopted and thing.release is None)
+    if authored and (thing.protected or thing.adopted):
         return "data is authored there, and it is protected: a person decides"
     if any(each.run != thing.run for each in stacks if each.name == thing.name):
         return "its stack was made by another run: a person decides"

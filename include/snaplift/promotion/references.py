@@ -78,7 +78,7 @@ class References:
         self._add_needs(arn, why)
         revision = self._revisions.get(arn)
         if revision is not None and revision.namespace is not None:
-            self._add([revision.namespace.database(revision.release)], why)
+            self._add([revision.adopted or revision.namespace.database(revision.release)], why)
 
     def _add_needs(self, arn: str, why: str) -> None:
         if revision := self._revisions.get(arn):

@@ -88,6 +88,7 @@ def reference(plan: Plan, database: DatabaseOutputs) -> DatabaseReference:
         resource_id=database.resource_id,
         secret=database.application_secret_arn,
         run=plan.made_by if plan.reuses else None,
+        adopted=plan.reuses is not None and plan.reuses.adopted,
     )
 
 

@@ -13,6 +13,8 @@ from snaplift.promotion.plan import Plan
 
 def site_url(platforms: Platforms, tenant: Tenant, environment: str) -> str:
     """The address at which an environment's site is reached, without a slash at its end."""
+    if existing := tenant.environments[environment].existing:
+        return existing.url
     platform = platforms.platforms[tenant.environments[environment].platform]
     host = naming.Namespace(naming.Tenant.parse(tenant.tenant), environment).host(platform.domain)
     scheme, port = platform.listener.protocol.lower(), platform.listener.port

@@ -58,15 +58,16 @@ def database_stack(
     ``stack.with_parameters(AllocatedStorage=...)`` where that is more than the configuration's.
 
     :param release: what the database holds; None where the data is authored.
-    :param snapshot: the identifier of the release's snapshot; None exactly where the data is authored.
+    :param snapshot: the identifier of the release's snapshot; where the data is authored, of the one that is imported,
+        or None.
     :param run: the hash of the run that makes it: the application's user and secret are named after it.
     :param to_mask: it is born with what must not be kept of it: marked so, and without backups until it is masked.
-    :raises ValueError: a release without a snapshot, or the other way round.
+    :raises ValueError: a release without a snapshot.
     :raises UnknownEnvironment: the tenant has no such environment.
     :raises MissingOutput: the platform has no parameter group for the engine.
     """
-    if (release is None) != (snapshot is None):
-        raise ValueError(f"{tenant.tenant}: a release and its snapshot go together, not {release} with {snapshot}")
+    if release is not None and snapshot is None:
+        raise ValueError(f"{tenant.tenant}: release {release} is made of its snapshot, and none is said")
     settings = EnvironmentSettings.of(platforms, tenant, environment)
     namespace = settings.namespace
     draft = Draft(

@@ -48,18 +48,15 @@ def namespace_stack(
     )
     vpc = draft.parameter("VpcId", "The platform's network", platform_outputs.vpc_id)
     key = draft.parameter("KeyArn", "The platform's key", platform_outputs.key_arn)
-    listener = draft.parameter("ListenerArn", "The listener that the host rule is on", shared.listener)
     balancer_group = draft.parameter(
         "LoadBalancerSecurityGroupId", "From where the service is reached", shared.security_group
-    )
-    place = draft.parameter(
-        "Priority", "The host rule's, unique on the listener", str(priority), "Number", MinValue=1, MaxValue=50_000
     )
 
     service_group = _add_service_group(draft, settings, vpc, balancer_group)
     job_group = _add_job_group(draft, settings, vpc)
-    target_group = _add_target_group(draft, settings, vpc)
-    _add_host_rule(draft, settings, listener, place, target_group)
+    # A site that stands already has its own, and a second rule for its host could take its visitors away.
+    if settings.existing is None:
+        _add_targets(draft, settings, vpc, shared.listener, priority)
     log_group = draft.add(
         logs.LogGroup("LogGroup", LogGroupName=namespace.log_group, RetentionInDays=settings.retention.log_days)
     )
@@ -69,7 +66,6 @@ def namespace_stack(
 
     draft.output("ServiceSecurityGroupId", "Of the service's tasks", GetAtt(service_group, "GroupId"))
     draft.output("JobSecurityGroupId", "Of one-off tasks", GetAtt(job_group, "GroupId"))
-    draft.output("TargetGroupArn", "The service's tasks, as the load balancer sees them", Ref(target_group))
     draft.output("LogGroupName", "Where every task writes", Ref(log_group))
     draft.output(
         "ExecutionRoleArn", "With which ECS starts tasks", GetAtt(add_execution_role(draft, settings, key), "Arn")
@@ -83,6 +79,16 @@ def namespace_stack(
             "ParameterGroupName", "The tenant's own, over its engine's", Ref(_add_parameter_group(draft, settings))
         )
     return draft.stack(capabilities=("CAPABILITY_NAMED_IAM",), role_arn=platform_outputs.stack_role_arn)
+
+
+def _add_targets(draft: Draft, settings: EnvironmentSettings, vpc: Ref, listener_arn: str, priority: int) -> None:
+    listener = draft.parameter("ListenerArn", "The listener that the host rule is on", listener_arn)
+    place = draft.parameter(
+        "Priority", "The host rule's, unique on the listener", str(priority), "Number", MinValue=1, MaxValue=50_000
+    )
+    target_group = _add_target_group(draft, settings, vpc)
+    _add_host_rule(draft, settings, listener, place, target_group)
+    draft.output("TargetGroupArn", "The service's tasks, as the load balancer sees them", Ref(target_group))
 
 
 def _add_service_group(draft: Draft, settings: EnvironmentSettings, vpc: Ref, balancer_group: Ref) -> ec2.SecurityGroup:

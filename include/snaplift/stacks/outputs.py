@@ -84,7 +84,8 @@ class NamespaceOutputs(Outputs):
     service_security_group_id: str
     job_security_group_id: str
     """Of one-off tasks: they reach a candidate before the service does."""
-    target_group_arn: str
+    target_group_arn: str = ""
+    """Empty: the service that stands already has its own."""
     log_group_name: str
     execution_role_arn: str
     task_role_arn: str

@@ -50,6 +50,45 @@ def orchestrator_policies(platforms: Platforms, account: str) -> dict[str, Polic
     }
 
 
+def adoption_policy(platforms: Platforms, account: str) -> Policy:
+    """Write what the role needs beside that while a site is adopted, and for as long as something adopted stands.
+
+    What was adopted has names of its own, so it is told by its tags. Whoever may tag an untagged thing makes it ours:
+    that is why this is a policy for those who adopt. A secret is tagged by its owner first, since it is read.
+    """
+    here = {name: platform for name, platform in platforms.platforms.items() if platform.account == account}
+    places = _Places(here)
+    ours = tagged_ours(platforms.installation)
+    adopted: dict[str, Any] = {"StringEquals": ours, "Null": {f"aws:ResourceTag/{naming.ADOPTED_TAG}": "false"}}
+    making = tagging_ours(platforms.installation)
+    services = places.each("ecs", "service/{cluster}/*")
+    secrets, instances = places("secretsmanager", "secret:*"), places("rds", "db:*")
+    reading = ["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue", "secretsmanager:TagResource"]
+    return document(
+        # Another installation's stays that one's.
+        allow("ClaimDatabases", ["rds:AddTagsToResource"], instances, StringEqualsIfExists=ours),
+        allow("ProtectClaimedDatabases", ["rds:ModifyDBInstance"], instances, StringEquals=ours),
+        allow(
+            "ClaimServices",
+            ["ecs:TagResource"],
+            [*services, *places("ecs", "task-definition/*")],
+            StringEquals=making,
+            StringEqualsIfExists=ours,
+        ),
+        allow("ReadSecretsThatTheirOwnerTagged", reading, secrets, StringEquals=ours),
+        allow("SeeServicesAsTheyStand", ["ecs:DescribeServices", "ecs:ListServiceDeployments"], services),
+        allow("SeeRolesAsTheyStand", ["iam:GetRole"], places.everywhere("iam", "role/*")),
+        allow("DeployAdoptedServices", ["ecs:DeleteService", "ecs:UpdateService"], services, **adopted),
+        # They have no tags.
+        allow(
+            "SeeAndStopAdoptedRollouts",
+            ["ecs:DescribeServiceDeployments", "ecs:DescribeServiceRevisions", "ecs:StopServiceDeployment"],
+            places.each("ecs", "service-*/{cluster}/*/*"),
+        ),
+        allow("KeepAndDeleteAdoptedDatabases", ["rds:CreateDBSnapshot", "rds:DeleteDBInstance"], instances, **adopted),
+    )
+
+
 class _Places:
     """Writes ARNs for all the places (partition, region, account) that some platforms are in."""
 

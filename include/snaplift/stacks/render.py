@@ -15,7 +15,7 @@ from snaplift.stacks.database import database_stack
 from snaplift.stacks.namespace import namespace_stack
 from snaplift.stacks.outputs import NamespaceOutputs, PlatformOutputs
 from snaplift.stacks.platform import KEY_PARAMETER, platform_stack
-from snaplift.stacks.policy import accounts, orchestrator_policies
+from snaplift.stacks.policy import accounts, adoption_policy, orchestrator_policies
 from snaplift.stacks.service import service_stack
 from snaplift.stacks.stack import Stack
 
@@ -38,7 +38,8 @@ def render(platforms: Platforms, tenants: Iterable[Tenant]) -> dict[str, str]:
     here = accounts(platforms)
     for account in here:
         of = "" if len(here) == 1 else f"-{account}"
-        for part, policy in orchestrator_policies(platforms, account).items():
+        policies = {**orchestrator_policies(platforms, account), "adoption": adoption_policy(platforms, account)}
+        for part, policy in policies.items():
             found[f"orchestrator-{part}{of}.json"] = json.dumps(policy, indent=2) + "\n"
     return found
 

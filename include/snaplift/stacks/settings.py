@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from snaplift import naming
 from snaplift.config.platform import Platform, Platforms
+from snaplift.config.service import ExistingService
 from snaplift.config.tenant import Database, Environment, Retention, Service, Tenant
 
 
@@ -26,6 +27,8 @@ class EnvironmentSettings:
     service: Service
     retention: Retention
     lock_wait: timedelta
+    existing: ExistingService | None = None
+    """The site that stands already."""
 
     @classmethod
     def of(cls, platforms: Platforms, tenant: Tenant, environment: str) -> EnvironmentSettings:
@@ -49,6 +52,7 @@ class EnvironmentSettings:
             service=tenant.service.model_copy(update=found.service.model_dump(exclude_none=True)),
             retention=found.retention or tenant.retention,
             lock_wait=tenant.lock_wait if found.lock_wait is None else found.lock_wait,
+            existing=found.existing,
         )
 
     @property

@@ -234,6 +234,13 @@ def _databases(installation: str) -> list[Statement]:
             [*databases, *snapshots, groups, arn("rds", "og:*"), arn("rds", "subgrp:*")],
             StringEqualsIfExists=tagging_ours(installation),
         ),
+        # A first database may be made of what somebody else took, if its owner tagged it for us.
+        allow(
+            "ImportSnapshots",
+            ["rds:RestoreDBInstanceFromDBSnapshot"],
+            [arn("rds", "snapshot:*")],
+            StringEquals=tagged_ours(installation),
+        ),
         allow(
             "ChangeOurDatabases",
             ["rds:DeleteDBInstance", "rds:ModifyDBInstance", "rds:RebootDBInstance", "rds:RemoveTagsFromResource"],

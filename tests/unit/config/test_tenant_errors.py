@@ -30,8 +30,8 @@ ONE_FIELD = {
         "from: qa",
         "form: qa",
         [
-            "13: environments.prod.form: is no field here: expected approval, data_class, database, from, "
-            "lock_wait, platform, retention, service, target_writes, variables; did you mean from?"
+            "13: environments.prod.form: is no field here: expected approval, data_class, database, "
+            "existing, from, lock_wait, platform, retention, service, target_writes, variables; did you mean from?"
         ],
     ),
     "a value that is no choice": (

@@ -9,7 +9,7 @@ import pytest
 
 from snaplift import naming
 from snaplift.config.platform import Platforms
-from snaplift.stacks.policy import accounts, orchestrator_policies
+from snaplift.stacks.policy import accounts, adoption_policy, orchestrator_policies
 from tests.unit.stacks.examples import ACCOUNT, KEY, PLATFORMS
 from tests.unit.stacks.reading import allows, listed, matches
 
@@ -213,3 +213,17 @@ def test_no_pattern_of_namespaces_takes_in_a_platform(platform: str) -> None:
         assert not matches(pattern, platform)
     for pattern in naming.ANY_TASK_ROLE:
         assert not matches(pattern, f"{naming.platform_role_path(platform)}{platform}-StackRole-A1B2C3D4E5F6")
+
+
+def test_adoption_takes_nothing_of_another_installation_and_deletes_only_what_was_adopted() -> None:
+    found = {each["Sid"]: each for each in adoption_policy(PLATFORMS, ACCOUNT)["Statement"]}
+    ours = {f"aws:ResourceTag/{naming.INSTALLATION_TAG}": "acme"}
+    assert found["ClaimDatabases"]["Condition"] == {"StringEqualsIfExists": ours}
+    assert found["ClaimServices"]["Condition"]["StringEqualsIfExists"] == ours
+    for each in found.values():
+        if any(action.endswith(("DeleteDBInstance", "DeleteService", "UpdateService")) for action in each["Action"]):
+            marked = {f"aws:ResourceTag/{naming.ADOPTED_TAG}": "false"}
+            assert each["Condition"] == {"StringEquals": ours, "Null": marked}
+        if "secretsmanager:GetSecretValue" in each["Action"]:
+            assert each["Condition"] == {"StringEquals": ours}
+    assert len(json.dumps(adoption_policy(PLATFORMS, ACCOUNT), separators=(",", ":"))) < 6_144

@@ -18,6 +18,7 @@ def test_each_stack_has_a_file() -> None:
     assert set(FILES) == {
         *(f"{platform}.yaml" for platform in PLATFORMS.platforms),
         *(f"{namespace}{kind}.yaml" for namespace in namespaces for kind in ("", "-db", "-service")),
+        "orchestrator-adoption.json",
         "orchestrator-data.json",
         "orchestrator-deployments.json",
     }
@@ -59,5 +60,5 @@ def test_the_policies_are_there_for_every_account() -> None:
     other = PLATFORMS.platforms["platform-existing"].model_copy(update={"account": "210987654321"})
     two = PLATFORMS.model_copy(update={"platforms": {**PLATFORMS.platforms, "platform-existing": other}})
     found = {name for name in render(two, []) if name.startswith("orchestrator")}
-    parts = ("data", "deployments")
+    parts = ("data", "deployments", "adoption")
     assert found == {f"orchestrator-{part}-{account}.json" for part in parts for account in (ACCOUNT, "210987654321")}

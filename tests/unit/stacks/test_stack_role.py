@@ -115,7 +115,6 @@ def test_every_role_it_makes_has_to_carry_the_boundary_and_keeps_it() -> None:
         ("rds:CreateDBInstance", "arn:aws:rds:eu-central-1:123456789012:db:xy-0146-dev-db", True),
         ("rds:DeleteDBInstance", "arn:aws:rds:eu-central-1:123456789012:db:xy-0146-qa-db-20261123t020000z", True),
         ("rds:DeleteDBInstance", "arn:aws:rds:eu-central-1:123456789012:db:crm", False),
-        ("rds:RestoreDBInstanceFromDBSnapshot", "arn:aws:rds:eu-central-1:123456789012:snapshot:crm", False),
         (
             "rds:RestoreDBInstanceFromDBSnapshot",
             "arn:aws:rds:eu-central-1:123456789012:snapshot:xy-0146-dev-snapshot-20261123t020000z",
@@ -131,6 +130,18 @@ def test_every_role_it_makes_has_to_carry_the_boundary_and_keeps_it() -> None:
 )
 def test_it_is_limited_to_our_names_and_the_platforms_things(action: str, resource: str, allowed: bool) -> None:
     assert allows(statements(EXISTING, "StackRole"), action, resource) is allowed
+
+
+def test_a_snapshot_with_another_name_is_restored_only_if_its_owner_tagged_it_for_us() -> None:
+    snapshot = "arn:aws:rds:eu-central-1:123456789012:snapshot:crm"
+    allowing = [
+        each
+        for each in statements(EXISTING, "StackRole")
+        if allows([each], "rds:RestoreDBInstanceFromDBSnapshot", snapshot)
+    ]
+    assert [each["Condition"] for each in allowing] == [
+        {"StringEquals": {"aws:ResourceTag/snaplift:installation": "acme"}}
+    ]
 
 
 def test_what_has_no_name_of_ours_is_limited_by_tag() -> None:

@@ -131,17 +131,7 @@ class ServiceHook(PlaceMixin, EcsHook):
             raise StepFailed(f"service {name} in cluster {cluster} could not be looked up: {odd[0].get('reason')}")
         if not answer["services"] or answer["services"][0]["status"] == "INACTIVE":
             return None
-        [found] = answer["services"]
-        primary = next((d for d in found["deployments"] if d["status"] == "PRIMARY"), None)
-        return deployment.Service(
-            arn=found["serviceArn"],
-            status=found["status"],
-            task_definition=primary["taskDefinition"] if primary else found["taskDefinition"],
-            rollout=primary.get("rolloutState", "") if primary else "",
-            deployments=len(found["deployments"]),
-            desired=found["desiredCount"],
-            running=found["runningCount"],
-        )
+        return found_service(answer["services"][0])
 
     def deploy(self, cluster: str, name: str, task_definition: str, *, count: int | None = None) -> None:
         """Roll a service to a revision."""
@@ -303,6 +293,22 @@ def _batched(arns: Iterator[str]) -> Iterator[list[str]]:
     """Group ARNs by as many as DescribeTasks takes."""
     while batch := list(islice(arns, DESCRIBED)):
         yield batch
+
+
+def found_service(found: Any) -> deployment.Service:
+    """Read a service as ECS describes it."""
+    primary = next((d for d in found["deployments"] if d["status"] == "PRIMARY"), None)
+    network = found.get("networkConfiguration", {}).get("awsvpcConfiguration", {})
+    return deployment.Service(
+        arn=found["serviceArn"],
+        status=found["status"],
+        task_definition=primary["taskDefinition"] if primary else found["taskDefinition"],
+        rollout=primary.get("rolloutState", "") if primary else "",
+        deployments=len(found["deployments"]),
+        desired=found["desiredCount"],
+        running=found["runningCount"],
+        security_groups=tuple(network.get("securityGroups", [])),
+    )
 
 
 def _deployment(found: Any) -> deployment.Deployment:

@@ -64,6 +64,11 @@ class FoundInstance:
     """None: it is being made."""
     backups: int = 0
     """Days that its automated backups are kept; 0: it has none."""
+    security_groups: tuple[str, ...] = ()
+    related: tuple[str, ...] = ()
+    """Its cluster, its source and its read replicas: it is not alone."""
+    pending: tuple[str, ...] = ()
+    """Changes that wait for its maintenance window."""
 
     @property
     def family(self) -> str:
@@ -114,6 +119,18 @@ def _instance(found: DBInstanceTypeDef) -> FoundInstance:
         instance_class=found.get("DBInstanceClass", ""),
         created_at=found.get("InstanceCreateTime"),
         backups=found.get("BackupRetentionPeriod", 0),
+        security_groups=tuple(each["VpcSecurityGroupId"] for each in found.get("VpcSecurityGroups", [])),
+        pending=tuple(sorted(found.get("PendingModifiedValues", {}))),
+        related=tuple(
+            filter(
+                None,
+                [
+                    found.get("DBClusterIdentifier"),
+                    found.get("ReadReplicaSourceDBInstanceIdentifier"),
+                    *found.get("ReadReplicaDBInstanceIdentifiers", []),
+                ],
+            )
+        ),
     )
 
 
@@ -323,6 +340,15 @@ class DatabaseHook(PlaceMixin, RdsHook):
         self.log.info("deleting snapshot %s", found.identifier)
         with absent_is_none("DBSnapshotNotFound", "DBSnapshotNotFoundFault"):
             self.client.delete_db_snapshot(DBSnapshotIdentifier=found.identifier)
+
+    def adopt(self, instance: FoundInstance) -> None:
+        """Protect an instance that stood before, and have its snapshots take its tags. Neither waits for anything.
+
+        Not "at once": that would bring along every change that waits for the maintenance window.
+        """
+        self.client.modify_db_instance(
+            DBInstanceIdentifier=instance.identifier, DeletionProtection=True, CopyTagsToSnapshot=True
+        )
 
     def tag(self, instance: FoundInstance, tags: dict[str, str]) -> None:
         """Put tags on an instance."""

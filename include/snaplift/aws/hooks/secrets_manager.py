@@ -12,7 +12,7 @@ from airflow.sdk.log import mask_secret
 
 from snaplift import naming
 from snaplift.aws.errors import StepFailed, absent_is_none
-from snaplift.aws.hooks.base import PlaceMixin, from_tag_list
+from snaplift.aws.hooks.base import PlaceMixin, from_tag_list, to_tag_list
 from snaplift.aws.hooks.mysql import Credentials
 
 
@@ -57,6 +57,11 @@ class CredentialsHook(PlaceMixin, SecretsManagerHook):
         client: Any = self.get_conn()
         with absent_is_none("ResourceNotFoundException", "InvalidRequestException"):
             client.delete_secret(SecretId=arn, RecoveryWindowInDays=7)
+
+    def tag(self, arn: str, tags: dict[str, str]) -> None:
+        """Put tags on a secret."""
+        client: Any = self.get_conn()
+        client.tag_resource(SecretId=arn, Tags=to_tag_list(tags))
 
     def exists(self, arn: str) -> bool:
         """Say whether a secret can be read: it is there, and not marked as deleted."""

@@ -72,18 +72,21 @@ class PlanOperator(TenantOperator):
     def advance(self, context: Context) -> Done:
         from snaplift.aws.steps.plan import make_plan
         from snaplift.config.loading import load_tenant_named
-        from snaplift.promotion.choosing import Request
+        from snaplift.promotion.choosing import PlanRefused, Request
 
         platforms = self.platforms()
         tenant = load_tenant_named(Path(self.configuration), self.tenant, platforms)
         params = context["params"]
         if self.provisioning and params["environment"] != tenant.first:
+            if params.get("snapshot"):
+                raise PlanRefused([f"data is authored in {tenant.first}: a snapshot is imported there only"])
             raise AirflowSkipException(f"{self.namespace(context)} gets its first database by a promotion")
         request = Request(
             environment=params["environment"],
             release="origin" if self.provisioning else params["release"],
             build=params["build"] or "",
             dry_run=bool(params.get("dry_run")),
+            snapshot=params.get("snapshot") or "",
             asked_at=context["dag_run"].run_after,
         )
         if self.provisioning and self._has_active(context):

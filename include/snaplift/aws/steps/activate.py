@@ -24,7 +24,7 @@ def advance(promotion: Promotion) -> Wait | Done:
     if pointer.active != wanted:
         if pointer.candidate != wanted:
             raise StepFailed(f"{plan.name.pointer} does not name this promotion's candidate: somebody else wrote it")
-        deployment.confirm(aws.services.service(promotion.cluster, plan.name.service), wanted.task_definition)
+        deployment.confirm(aws.services.service(promotion.cluster, plan.service), wanted.task_definition)
         inherit_fingerprint(promotion)
         version = aws.pointers.write(plan.name.pointer, pointer.activate(wanted), read_version=version)
         pointer, version = aws.pointers.read(plan.name.pointer)

@@ -20,9 +20,9 @@ def advance(promotion: Promotion) -> Wait | Done:
     """
     plan, services = promotion.plan, promotion.aws.services
     arn = ensure_revision(promotion)
-    found = services.latest_deployment(promotion.cluster, plan.name.service, arn)
+    found = services.latest_deployment(promotion.cluster, plan.service, arn)
     if found is None:
-        raise NotConfirmed(f"service {plan.name.service} has no deployment of {arn}")
+        raise NotConfirmed(f"service {plan.service} has no deployment of {arn}")
     if found.status in deployment.FAILED:
         raise StepFailed(f"the deployment ended {found.status}: {found.reason or 'no reason is given'} ({found.arn})")
     if found.status not in deployment.SUCCEEDED:
@@ -39,7 +39,7 @@ def settle(promotion: Promotion, task_definition: str) -> Wait | None:
 
     :raises NotConfirmed: it runs something else, or is to run nothing.
     """
-    service = promotion.aws.services.service(promotion.cluster, promotion.plan.name.service)
+    service = promotion.aws.services.service(promotion.cluster, promotion.plan.service)
     try:
         deployment.confirm(service, task_definition)
     except NotConfirmed:
@@ -47,7 +47,7 @@ def settle(promotion: Promotion, task_definition: str) -> Wait | None:
             raise
         return promotion.aws.services.wait(
             "service",
-            promotion.plan.name.service,
+            promotion.plan.service,
             scope=promotion.cluster,
             identity=task_definition,
             done=(deployment.STEADY,),

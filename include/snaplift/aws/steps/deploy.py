@@ -20,7 +20,7 @@ def advance(promotion: Promotion) -> Wait | Done:
     plan, services = promotion.plan, promotion.aws.services
     arn = ensure_revision(promotion)
     marks.check_passed(promotion, arn)
-    service = services.service(promotion.cluster, plan.name.service)
+    service = services.service(promotion.cluster, plan.service)
     if service is not None:
         _check_runs(promotion, service, arn)
     # Once the service has been told, its tasks on the old database are going, and so is the choice.
@@ -29,18 +29,18 @@ def advance(promotion: Promotion) -> Wait | Done:
     if not plan.before.service_exists:
         return _make_service(promotion, arn)
     if service is None:
-        raise StepFailed(f"service {plan.name.service} is gone: look into the platform before promoting again")
+        raise StepFailed(f"service {plan.service} is gone: look into the platform before promoting again")
     if service.task_definition != arn:
-        services.deploy(promotion.cluster, plan.name.service, arn)
+        services.deploy(promotion.cluster, plan.service, arn)
     discarded = {"discarded": str(writes)} if writes is not None and writes.at_stake else {}
-    return Done({"task_definition": arn, "service": plan.name.service, **discarded})
+    return Done({"task_definition": arn, "service": plan.service, **discarded})
 
 
 def _check_runs(promotion: Promotion, service: Service, candidate: str) -> None:
     expected = {promotion.plan.before.task_definition, candidate}
     if service.task_definition not in expected:
         raise StepFailed(
-            f"service {promotion.plan.name.service} was deployed by somebody else meanwhile: it runs "
+            f"service {promotion.plan.service} was deployed by somebody else meanwhile: it runs "
             f"{service.task_definition}"
         )
 
@@ -67,10 +67,10 @@ def _make_service(promotion: Promotion, arn: str) -> Wait | Done:
     found = aws.stacks.ensure(stack, token=f"{stack.name}-{plan.run.hash}-{promotion.lock.fence}", timeout=deadline)
     if isinstance(found, Wait):
         return found
-    service = aws.services.service(promotion.cluster, plan.name.service)
+    service = aws.services.service(promotion.cluster, plan.service)
     if service is None:
-        raise StepFailed(f"stack {stack.name} stands without service {plan.name.service}: delete the stack")
+        raise StepFailed(f"stack {stack.name} stands without service {plan.service}: delete the stack")
     count = plan.effective.service.count
     if service.desired < count or service.task_definition != arn:
-        aws.services.deploy(promotion.cluster, plan.name.service, arn, count=count)
-    return Done({"task_definition": arn, "service": plan.name.service, "stack": found.id})
+        aws.services.deploy(promotion.cluster, plan.service, arn, count=count)
+    return Done({"task_definition": arn, "service": plan.service, "stack": found.id})

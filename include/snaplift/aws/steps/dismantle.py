@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from snaplift import naming
 from snaplift.aws.aws import Aws
@@ -24,7 +25,6 @@ from snaplift.config.platform import Platforms
 from snaplift.promotion.dismantling import Dismantling
 from snaplift.promotion.lock import Lock, LockHeld, LockLost, Phase, Record
 from snaplift.promotion.plan import Place
-from snaplift.promotion.pointer import Pointer
 from snaplift.promotion.run import Run
 from snaplift.promotion.wait import Wait
 from snaplift.stacks.outputs import PlatformOutputs
@@ -161,16 +161,35 @@ class _Task:
             began = str(naming.Release.at(self.began))
             self.aws.pointers.tag(self.name.pointer, {naming.REMOVAL_TAG: began})
         pointer, version = self.aws.pointers.read(self.name.pointer)
-        if pointer != Pointer():
-            self.aws.pointers.write(self.name.pointer, Pointer(), read_version=version)
+        if pointer != pointer.emptied():
+            self.aws.pointers.write(self.name.pointer, pointer.emptied(), read_version=version)
 
     def _service(self) -> Wait | None:
         if stack := self._stack(self.name.service_stack):
             return self.aws.stacks.remove(stack, timeout=REMOVAL)
+        if wait := self._adopted_service():
+            return wait
         service = self.aws.services.service(self.work.cluster, self.name.service)
         if service is not None and service.status == "ACTIVE":
             raise StepFailed(f"service {self.name.service} is in no stack of ours and runs: delete it, then again")
         return None
+
+    def _adopted_service(self) -> Wait | None:
+        """A service that was adopted is in no stack of ours; the pointer, which goes last, names it."""
+        try:
+            name = self.aws.pointers.read(self.name.pointer)[0].service
+        except PointerMissing:
+            return None
+        found = next(iter(self.aws.roster.services(self.work.cluster, [name])), None) if name else None
+        if name is None or found is None:
+            return None
+        if not self._is_ours(found.tags):
+            raise StepFailed(f"service {name} does not have the tags of {self.name}: it is left alone")
+        if found.status == "ACTIVE":
+            self.aws.sites.remove(self.work.cluster, name)
+        # Its tasks are of a family of its own; it is INACTIVE when the last has stopped.
+        given: dict[str, Any] = {"done": ("INACTIVE",), "absent": "done"}
+        return self.aws.services.wait("service", name, scope=self.work.cluster, timeout=REMOVAL, **given)
 
     def _tasks(self) -> Wait | None:
         """Wait until no task runs: the service's are draining, and one-off tasks are stopped."""
@@ -194,20 +213,23 @@ class _Task:
 
     def _database(self, instance: FoundInstance) -> Wait | None:
         found = _database_of(instance.identifier, self.name)
-        if found is None:
+        adopted = instance.tags.get(naming.ADOPTED_TAG) == instance.identifier
+        if found is None and not adopted:
             # Whoever restores one of our snapshots by hand may have given the copy all of its tags.
             log.warning("instance %s has the tags of %s and no name of ours: left", instance.identifier, self.name)
             return None
         return self.aws.databases.remove(
             instance.identifier,
             resource_id=instance.resource_id,
-            final_snapshot=self._final_snapshot(found, instance) if self.work.final_snapshots else None,
+            final_snapshot=self._final_snapshot(instance) if self.work.final_snapshots or adopted else None,
             timeout=REMOVAL,
         )
 
-    def _final_snapshot(self, database: naming.DatabaseName, instance: FoundInstance) -> str:
+    def _final_snapshot(self, instance: FoundInstance) -> str:
         """Name it by the release; where data is authored, by when the removal began."""
-        release = database.release or naming.Release.at(self.began)
+        named = _database_of(instance.identifier, self.name)
+        of_tag = instance.tags.get(naming.RELEASE_TAG) if named is None else None
+        release = (naming.Release(of_tag) if of_tag else named and named.release) or naming.Release.at(self.began)
         return self.name.final_snapshot(release, instance.tags.get(naming.RUN_TAG) or self.work.run.hash)
 
     def _database_stacks(self) -> Wait | None:
@@ -258,7 +280,7 @@ class _Task:
             pointer, _ = self.aws.pointers.read(self.name.pointer)
         except PointerMissing:
             return
-        if pointer != Pointer():
+        if pointer != pointer.emptied():
             raise StepFailed(f"{self.name.pointer} says that something is active again: it is left alone")
         self.aws.pointers.remove(self.name.pointer)
 

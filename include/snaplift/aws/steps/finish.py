@@ -231,9 +231,9 @@ def _restore_service(promotion: Promotion) -> Wait | None:
         wait := _end_deployment(promotion, pointer.candidate.task_definition, before)
     ):
         return wait
-    service = services.service(promotion.cluster, plan.name.service)
+    service = services.service(promotion.cluster, plan.service)
     if service is not None and service.task_definition == before and service.rollout == "IN_PROGRESS":
-        found = services.latest_deployment(promotion.cluster, plan.name.service, before)
+        found = services.latest_deployment(promotion.cluster, plan.service, before)
         if found is not None and found.status in {"PENDING", "IN_PROGRESS"}:
             return services.wait_deployed(found, plan.tenant.service.deployment.deadline)
     return settle(promotion, before)
@@ -242,7 +242,7 @@ def _restore_service(promotion: Promotion) -> Wait | None:
 def _end_deployment(promotion: Promotion, candidate: str, before: str) -> Wait | None:
     """See the candidate's deployment to its end, then deploy the old revision if that is not what runs."""
     plan, services = promotion.plan, promotion.aws.services
-    found = services.latest_deployment(promotion.cluster, plan.name.service, candidate)
+    found = services.latest_deployment(promotion.cluster, plan.service, candidate)
     if found is not None and found.status in {"PENDING", "IN_PROGRESS"}:
         services.stop_deployment(found)
     if found is not None and found.status not in deployment.ENDED:
@@ -253,10 +253,10 @@ def _end_deployment(promotion: Promotion, candidate: str, before: str) -> Wait |
             done=deployment.ENDED,
             timeout=plan.tenant.service.deployment.deadline,
         )
-    service = services.service(promotion.cluster, plan.name.service)
+    service = services.service(promotion.cluster, plan.service)
     if service is not None and service.task_definition == candidate:
-        services.deploy(promotion.cluster, plan.name.service, before)
-        redeployed = services.latest_deployment(promotion.cluster, plan.name.service, before)
+        services.deploy(promotion.cluster, plan.service, before)
+        redeployed = services.latest_deployment(promotion.cluster, plan.service, before)
         if redeployed is not None and redeployed.status not in deployment.ENDED:
             return services.wait_deployed(redeployed, plan.tenant.service.deployment.deadline)
     return None

@@ -44,7 +44,7 @@ def look(plan: Plan, now: Callable[[], datetime] = utc_now) -> Holding:
     """
     aws, name, installation = Aws.at(plan.place), plan.name, plan.run.installation
     pointer, version = aws.pointers.read(name.pointer)
-    service = aws.services.service(plan.platform.cluster_name, name.service)
+    service = aws.services.service(plan.platform.cluster_name, pointer.service or name.service)
     seen = Survey(
         installation=installation,
         places=(plan.place,),
@@ -64,7 +64,7 @@ def look(plan: Plan, now: Callable[[], datetime] = utc_now) -> Holding:
 def _seen(plan: Plan, service: Service) -> SeenService:
     return SeenService(
         cluster=plan.platform.cluster_name,
-        name=plan.name.service,
+        name=plan.service,
         revisions=(service.task_definition,),
         rollout=service.rollout,
         desired=service.desired,

@@ -14,7 +14,13 @@ from snaplift.promotion.wait import Wait
 
 
 def ensure_revision(promotion: Promotion) -> str:
-    """Register the candidate's revision, or find it. Returns its ARN."""
+    """Register the candidate's revision, or find it. Returns its ARN.
+
+    An adopted revision is gone back to as it stands: nothing of ours was ever tried with its build.
+    """
+    plan = promotion.plan
+    if plan.earlier is not None and plan.reuses is not None and plan.reuses.adopted:
+        return plan.earlier.task_definition
     definition = task_definition(promotion.plan, promotion.database())
     return promotion.aws.services.ensure_revision(definition, revision_tags(promotion.plan, definition))
 

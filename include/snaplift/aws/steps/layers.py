@@ -121,7 +121,9 @@ class _Seen:
         from snaplift.stacks.database import SNAPSHOT_PARAMETER, STORAGE_PARAMETER, database_stack
 
         active = self.before.active
-        if active is None or active.database is None or (found := self.aws.stacks.find(active.database.name)) is None:
+        if active is None or active.database is None or active.database.adopted:
+            return []
+        if (found := self.aws.stacks.find(active.database.name)) is None:
             return []
         wanted = database_stack(
             self.platforms,

@@ -140,8 +140,8 @@ def _check(plan: Plan) -> None:
         raise PlanOutdated(f"since the plan was made, something has changed: {why}. Plan again")
     if plan.mode == "refresh" and plan.source:
         _check_source(plan, plan.source)
-    if plan.mode in {"tested", "standing", "restored"} and plan.source and plan.snapshot:
-        snapshot = Aws.at(plan.source.place).databases.snapshot(plan.snapshot)
+    if plan.mode in {"tested", "standing", "restored", "imported"} and plan.snapshot:
+        snapshot = Aws.at(plan.source.place if plan.source else plan.place).databases.snapshot(plan.snapshot)
         if snapshot is None or snapshot.status != "available":
             status = snapshot.status if snapshot else "gone"
             raise PlanOutdated(f"since the plan was made, snapshot {plan.snapshot} is {status}: plan again")

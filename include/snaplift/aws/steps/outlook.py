@@ -56,7 +56,7 @@ def outlook(promotion: Promotion) -> list[str]:
             return [f"the lock of {plan.name} is given back, for release {plan.release or 'origin'} is active already"]
     found: list[str] = []
     looks: tuple[tuple[str, Callable[[Promotion], str | None]], ...] = (
-        (f"service {plan.name.service}", _service),
+        (f"service {plan.service}", _service),
         (f"{plan.name.pointer}", _pointer),
         (f"database {plan.database}", _database),
         (f"snapshot {plan.snapshot}", _unmasked),
@@ -75,11 +75,11 @@ def _service(promotion: Promotion) -> str | None:
     if not plan.before.service_exists:
         stack = promotion.aws.stacks.find(plan.name.service_stack)
         return f"stack {stack.name} is deleted, since there was no service before" if stack else None
-    service = promotion.aws.services.service(promotion.cluster, plan.name.service)
+    service = promotion.aws.services.service(promotion.cluster, plan.service)
     runs, before = service.task_definition if service else None, plan.before.task_definition
     if runs == before:
-        return f"service {plan.name.service} stays on {_short(before)}, which is confirmed"
-    return f"service {plan.name.service} goes back from {_short(runs)} to {_short(before)}"
+        return f"service {plan.service} stays on {_short(before)}, which is confirmed"
+    return f"service {plan.service} goes back from {_short(runs)} to {_short(before)}"
 
 
 def _short(arn: str | None) -> str:

@@ -88,7 +88,7 @@ def _outputs(stacks: StackHook, name: str) -> dict[str, str]:
 def look_before(aws: Aws, name: naming.Namespace, cluster: str) -> tuple[Before, Pointer]:
     """What a promotion starts from, and an abort goes back to."""
     pointer, version = aws.pointers.read(name.pointer)
-    service = aws.services.service(cluster, name.service)
+    service = aws.services.service(cluster, pointer.service or name.service)
     before = Before(
         pointer_version=version,
         active=pointer.active,
@@ -96,6 +96,8 @@ def look_before(aws: Aws, name: naming.Namespace, cluster: str) -> tuple[Before,
         service_exists=service is not None,
         task_definition=service.task_definition if service else None,
         desired_count=service.desired if service else None,
+        service=pointer.service,
+        service_groups=service.security_groups if service and pointer.service else (),
     )
     return before, pointer
 
@@ -118,7 +120,7 @@ def gather(request: Request, choice: Choice, platforms: Platforms, tenant: Tenan
         instance=instance,
         snapshot=snapshot,
         releases=releases,
-        keys=_keys(platforms),
+        keys=states_of_keys(platforms),
         images={container: aws.images.resolve(image) for container, image in choice.images.items()},
         instances=usage["DBInstances"],
         snapshots=usage["ManualSnapshots"],
@@ -142,12 +144,15 @@ def _source(
 ) -> tuple[Instance | None, Snapshot | None, tuple[str, ...]]:
     if choice.earlier is not None:
         return None, *_final_snapshot(choice.earlier, request, platforms, tenant, origin)
+    if choice.mode == "imported":
+        imported = Aws.at(_place(platforms, tenant, request.environment)).databases.snapshot(request.snapshot)
+        return None, _snapshot(imported, platforms.installation) if imported else None, ()
     if choice.mode == "origin" or origin is None or origin.database is None:
         return None, None, ()
     databases = Aws.at(_place(platforms, tenant, choice.source or tenant.first)).databases
     if choice.release is None:
         instance = databases.instance(origin.database.name)
-        return (_instance(instance) if instance else None), None, ()
+        return (find_instance(instance) if instance else None), None, ()
     identifier = _name(tenant, tenant.first).snapshot(naming.Release(choice.release))
     snapshot = databases.snapshot(identifier)
     if snapshot is None:
@@ -167,7 +172,8 @@ def _final_snapshot(
     return _snapshot(snapshot, platforms.installation), ()
 
 
-def _instance(found: FoundInstance) -> Instance:
+def find_instance(found: FoundInstance) -> Instance:
+    """What a plan has to know of an instance."""
     return Instance(
         identifier=found.identifier,
         resource_id=found.resource_id,
@@ -193,7 +199,7 @@ def _snapshot(found: FoundSnapshot, installation: str) -> Snapshot:
     )
 
 
-def _keys(platforms: Platforms) -> dict[str, str]:
+def states_of_keys(platforms: Platforms) -> dict[str, str]:
     """The state of each platform's key; a platform that does not stand yet has none."""
     found = {}
     for name, platform in platforms.platforms.items():

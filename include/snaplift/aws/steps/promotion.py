@@ -12,9 +12,11 @@ from snaplift.aws.aws import Aws
 from snaplift.aws.errors import StepFailed
 from snaplift.aws.fence import Fence
 from snaplift.aws.hooks.dynamodb import LockHook
+from snaplift.aws.steps.standing import find_kept
 from snaplift.config.platform import Platforms
 from snaplift.promotion.lock import Errand, Lock, LockLost, Phase
 from snaplift.promotion.plan import Place, Plan
+from snaplift.promotion.pointer import DatabaseReference
 from snaplift.promotion.run import Run
 from snaplift.promotion.wait import Wait
 from snaplift.stacks.outputs import DatabaseOutputs
@@ -84,6 +86,8 @@ class Promotion:
         :raises StepFailed: it does not stand, or is not this run's, nor the one that this run takes up.
         """
         plan, wanted = self.plan, self.plan.reuses
+        if wanted is not None and wanted.adopted:
+            return self._adopted(wanted)
         found = self.aws.stacks.find(plan.database)
         if found is None or not found.created or found.run != plan.made_by:
             todo = "plan again" if wanted else "clear the step 'database'"
@@ -92,6 +96,12 @@ class Promotion:
         if wanted is not None and outputs.resource_id != wanted.resource_id:
             raise StepFailed(f"database {plan.database} is {outputs.resource_id}, not {wanted.resource_id}: plan again")
         return outputs
+
+    def _adopted(self, wanted: DatabaseReference) -> DatabaseOutputs:
+        found = find_kept(self.aws, self.plan.name, wanted, self.plan.run.installation)
+        if found is None or found.outputs is None or found.resource_id != wanted.resource_id:
+            raise StepFailed(f"database {wanted.name} ({wanted.resource_id}) does not stand: plan again")
+        return found.outputs
 
     def job_network(self) -> dict[str, Any]:
         """Where one-off tasks run: with the jobs' security group, which a candidate is open to."""

@@ -158,11 +158,11 @@ def _wait_for(held: LockHeld) -> Wait | Done:
 
 
 def take_over(held: HeldLock, _now: Callable[[], datetime]) -> Done:
-    """End a reap's look in place of its run, which is dead: there is nothing to undo."""
+    """End an errand in place of its run, which is dead: there is nothing to undo."""
     held.locks.release(held.place.lock_table, held.lock)
     work = held.lock.record.work
-    what = work.what if isinstance(work, Errand) else "look at something"
-    return Done({"ended": f"{held.lock.namespace} was held to {what}, which the next reap looks at again"})
+    assert isinstance(work, Errand)  # or another would end it
+    return Done({"ended": f"{held.lock.namespace} was held to {work.what}, which {work.then}"})
 
 
 def _going(fleet: Fleet, departure: Departure) -> Wait | None:
@@ -217,7 +217,7 @@ def _stack_of(fleet: Fleet, departure: Departure) -> Thing | None:
     place, thing = fleet.place(departure.namespace), departure.thing
     if thing.kind != "instance" or place is None:
         return None
-    found = Aws.at(place).stacks.find(thing.name)
+    found = Aws.at(place).stacks.find(thing.name) if not thing.adopted else None
     if found is None or found.run != thing.run:
         return None
     return Thing(kind="stack", name=found.name, arn=found.id, state=found.status, tags=found.tags)
@@ -268,6 +268,9 @@ def _final_snapshot(ground: Ground, fleet: Fleet, thing: Thing) -> str | None:
         made_by = thing.run or naming.run_hash("fleet.reap", thing.identity)
         return ground.name.final_snapshot(thing.release or naming.Release(removal), made_by)
     settings = fleet.settings(ground.name)
-    if settings is None or not settings.retention.final_snapshot or thing.release is None:
+    if settings is None or thing.release is None:
+        return None
+    # Of what stood before snaplift came there is no release's snapshot: the final one is all that is left.
+    if not settings.retention.final_snapshot and not thing.adopted:
         return None
     return ground.name.final_snapshot(thing.release, thing.run)

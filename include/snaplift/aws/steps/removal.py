@@ -8,6 +8,7 @@ from snaplift import naming
 from snaplift.aws.aws import Aws
 from snaplift.aws.errors import StepFailed
 from snaplift.aws.steps.promotion import REMOVAL, Promotion
+from snaplift.promotion.estate import owner
 from snaplift.promotion.pointer import Pointer
 from snaplift.promotion.wait import Wait
 
@@ -46,7 +47,8 @@ def remove(ground: Ground, name: str, *, resource_id: str | None, run: str, fina
     :raises StepFailed: it is referred to, something of that name is another incarnation's, or it was active once.
     """
     pointer = _check_unreferenced(ground, name)
-    stack = ground.aws.stacks.find(name)
+    # What was adopted has a name of its own; a stack that is called so is the site's.
+    stack = ground.aws.stacks.find(name) if owner("instance", name) else None
     installation = ground.installation
     if stack is not None and (stack.run != run or not naming.is_ours(stack.tags, installation)):
         raise StepFailed(f"stack {name} was made by run {stack.run}, not {run}: it is left alone")

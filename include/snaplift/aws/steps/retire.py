@@ -30,9 +30,11 @@ def advance(promotion: Promotion) -> Wait | Done:
     if retention.keep_previous:
         return Done(skipped=f"the previous database stands for {retention.keep_previous} more")
     release = naming.Release(previous.release)
-    final = plan.name.final_snapshot(release, previous.made_by) if retention.final_snapshot else None
+    # Of what stood before snaplift came there is no release's snapshot: the final one is all that is left.
+    wanted = retention.final_snapshot or previous.database.adopted
+    final = plan.name.final_snapshot(release, previous.made_by) if wanted else None
     _forget_previous(promotion, final)
-    if wait := wait_unused(promotion, previous.release):
+    if wait := wait_unused(promotion, previous.release, family_of(previous.task_definition)):
         return wait
     wait = remove_database(
         promotion,
@@ -70,15 +72,25 @@ def _forget_previous(promotion: Promotion, final: str | None) -> None:
         promotion.aws.pointers.write(promotion.plan.name.pointer, gone, read_version=version)
 
 
-def wait_unused(promotion: Promotion, release: str | None) -> Wait | None:
+def wait_unused(promotion: Promotion, release: str | None, family: str | None = None) -> Wait | None:
     """Wait for a task, running, stopping or starting, that uses a release's database here. None: there is none.
 
     :param release: None: where data is authored.
+    :param family: of the task definition, where it is not the namespace's own: what was adopted has its own.
     """
-    services = promotion.aws.services
-    for task in services.family(promotion.cluster, promotion.plan.name.family):
-        if task.status == "STOPPED":
-            continue
-        if services.revision_tags(task.task_definition).get(naming.RELEASE_TAG) == release:
-            return services.wait_task(promotion.cluster, task, running=False, timeout=REMOVAL)
+    services, name = promotion.aws.services, promotion.plan.name
+    for each in dict.fromkeys(filter(None, (name.family, family))):
+        for task in services.family(promotion.cluster, each):
+            if task.status == "STOPPED":
+                continue
+            tags = services.revision_tags(task.task_definition)
+            # Another namespace may have the same family: the site was set up without asking us.
+            mine = each == name.family or naming.is_ours(tags, promotion.plan.run.installation, name)
+            if mine and tags.get(naming.RELEASE_TAG) == release:
+                return services.wait_task(promotion.cluster, task, running=False, timeout=REMOVAL)
     return None
+
+
+def family_of(task_definition: str) -> str:
+    """Read the family off a task definition's ARN."""
+    return task_definition.rpartition("/")[2].rpartition(":")[0]

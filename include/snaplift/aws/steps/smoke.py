@@ -27,6 +27,9 @@ START = timedelta(minutes=15)
 def advance(promotion: Promotion) -> Wait | Done:
     """Check the candidate; a failed check ends the promotion.
 
+    An adopted revision is asked by SQL alone: its tasks are in the site's own security groups, which let nobody in but
+    the load balancer.
+
     :raises StepFailed: says which check failed, and how.
     """
     plan = promotion.plan
@@ -49,6 +52,9 @@ def advance(promotion: Promotion) -> Wait | Done:
 def _check(promotion: Promotion, number: int, check: SmokeSql | SmokeHttp | Command) -> Wait | None:
     if isinstance(check, SmokeSql):
         _check_sql(promotion, check)
+        return None
+    if (taken_up := promotion.plan.reuses) is not None and taken_up.adopted:
+        log.info("%s was adopted, and served before: it is asked by SQL alone", taken_up.name)
         return None
     if isinstance(check, SmokeHttp):
         return _check_http(promotion, check)
@@ -119,10 +125,13 @@ def _wait_stopped(promotion: Promotion) -> Wait | None:
 
 def _open(promotion: Promotion) -> None:
     plan, database = promotion.plan, promotion.database()
-    promotion.aws.network.allow(
-        database.security_group_id,
-        from_group=plan.namespace.service_security_group_id,
-        port=database.port,
-        description="the service",
-        tags=plan.tags,
-    )
+    if plan.reuses is not None and plan.reuses.adopted:  # it is open to the service that it was adopted with
+        return
+    for group in plan.service_groups:
+        promotion.aws.network.allow(
+            database.security_group_id,
+            from_group=group,
+            port=database.port,
+            description="the service",
+            tags=plan.tags,
+        )

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from snaplift import naming
 from snaplift.aws.aws import Aws
+from snaplift.aws.hooks.rds import FoundInstance
 from snaplift.promotion.earlier import Kept
 from snaplift.promotion.pointer import DatabaseReference, Revision
 from snaplift.stacks.outputs import DatabaseOutputs
@@ -38,7 +39,16 @@ def find_kept(aws: Aws, name: naming.Namespace, reference: DatabaseReference, in
 
     :raises ClientError: AWS did not say.
     """
-    stack, instance = aws.stacks.find(reference.name), aws.databases.instance(reference.name)
+    instance = aws.databases.instance(reference.name)
+    if instance is not None and reference.adopted:
+        return Kept(
+            resource_id=instance.resource_id,
+            status=instance.status,
+            ours=naming.is_ours(instance.tags, installation, name),
+            run=instance.tags.get(naming.RUN_TAG),
+            outputs=adopted_outputs(instance, reference),
+        )
+    stack = aws.stacks.find(reference.name)
     if stack is None or instance is None:
         return None
     return Kept(
@@ -47,4 +57,17 @@ def find_kept(aws: Aws, name: naming.Namespace, reference: DatabaseReference, in
         ours=all(naming.is_ours(tags, installation, name) for tags in (stack.tags, instance.tags)),
         run=stack.run,
         outputs=DatabaseOutputs.read(stack.name, stack.outputs) if stack.created else None,
+    )
+
+
+def adopted_outputs(instance: FoundInstance, reference: DatabaseReference) -> DatabaseOutputs:
+    """Say of an adopted database, which is in no stack of ours, what a stack would."""
+    return DatabaseOutputs(
+        instance_id=instance.identifier,
+        resource_id=instance.resource_id,
+        host=instance.host,
+        port=instance.port,
+        master_secret_arn="",  # nobody asks for it: what came with it stays as it is
+        application_secret_arn=reference.secret,
+        security_group_id=next(iter(instance.security_groups), ""),
     )

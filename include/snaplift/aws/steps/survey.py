@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from snaplift import naming
 from snaplift.aws.aws import Aws
 from snaplift.aws.errors import StepFailed
-from snaplift.aws.hooks.ecs_roster import FoundRevision
+from snaplift.aws.hooks.ecs_roster import FoundRevision, RosterService
 from snaplift.aws.hooks.ssm import FoundParameter
 from snaplift.aws.steps.promotion import locks_of, utc_now
 from snaplift.config.platform import Platforms
@@ -78,6 +79,8 @@ def _survey(installation: str, places: list[Place], now: Callable[[], datetime],
     parameters, pointers = _parameters(aws, scope)
     things = [*stacks, *found_databases, *_secrets(aws, scope), *parameters, *_log_groups(aws, scope)]
     in_use = {*(task.revision for task in tasks), *(r for each in services for r in each.revisions)}
+    services += [service for place in places for service in _adopted_services(place, clusters, pointers)]
+    in_use |= {revision for each in services for revision in each.revisions}
     things += _revisions(aws, in_use | _named_in(pointers), scope)
     found = Survey(
         installation=installation,
@@ -238,20 +241,31 @@ def _revision(found: FoundRevision) -> Thing:
 def _services(place: Place, clusters: dict[str, str], scope: Scope | None) -> Iterator[SeenService]:
     names = [each.service for each in scope.namespaces] if scope else None
     if cluster := clusters.get(place.platform):
-        for found in Aws.at(place).roster.services(cluster, names):
-            yield SeenService(
-                cluster=cluster,
-                name=found.name,
-                revisions=found.revisions,
-                rollout=found.rollout,
-                desired=found.desired,
-                running=found.running,
-                tags=found.tags,
-            )
+        yield from map(partial(_seen, cluster), Aws.at(place).roster.services(cluster, names))
+
+
+def _adopted_services(place: Place, clusters: dict[str, str], pointers: Iterable[SeenPointer]) -> Iterator[SeenService]:
+    """The services that pointers name since they were adopted: nothing else tells that they are a namespace's."""
+    names = sorted({each.pointer.service for each in pointers if each.pointer and each.pointer.service})
+    if (cluster := clusters.get(place.platform)) and names:
+        yield from map(partial(_seen, cluster), Aws.at(place).roster.services(cluster, names))
+
+
+def _seen(cluster: str, found: RosterService) -> SeenService:
+    return SeenService(
+        cluster=cluster,
+        name=found.name,
+        revisions=found.revisions,
+        rollout=found.rollout,
+        desired=found.desired,
+        running=found.running,
+        tags=found.tags,
+    )
 
 
 def _tasks(place: Place, clusters: dict[str, str], scope: Scope | None) -> Iterator[SeenTask]:
-    families = [each.family for each in scope.namespaces] if scope else [None]
+    # What was adopted runs under a family of its own.
+    families = [each.family for each in scope.namespaces] if scope and not scope.thing.adopted else [None]
     if cluster := clusters.get(place.platform):
         for family in families:
             for found in Aws.at(place).roster.tasks(cluster, family):

@@ -43,6 +43,8 @@ def find_writes(
 def _compare(aws: Aws, place: Place, name: naming.Namespace, database: DatabaseReference, settings: Database) -> Writes:
     try:
         activated = aws.fingerprints.find(place.lock_table, name.fingerprint(database.resource_id))
+        if activated is None and database.adopted:
+            raise _Untold("it was adopted: all that it holds was written there")
         if activated is None:
             raise _Untold("no fingerprint of it was taken when it was activated")
         now = _read(aws, database, settings.name)
@@ -78,10 +80,9 @@ def keep_fingerprint(promotion: Promotion) -> None:
     """
     plan, database = promotion.plan, promotion.database()
     # Where data is authored, nothing is ever discarded; of a database that was open before, it is kept already.
-    if plan.mode == "origin" or plan.reuses is not None:
+    if plan.mode in {"origin", "imported"} or plan.reuses is not None:
         return
-    service = plan.namespace.service_security_group_id
-    if promotion.aws.network.allows(database.security_group_id, from_group=service, port=database.port):
+    if _is_open(promotion, database):
         return
     application = promotion.aws.credentials.credentials(database.application_secret_arn)
     taken = mysql.fingerprint(server(promotion), application)
@@ -178,5 +179,11 @@ def _has_opened(promotion: Promotion, database: DatabaseOutputs) -> bool:
     if plan.source is None or plan.source.final is None:
         return False
     # It may just have been forgotten, since nothing is remembered of the database that this one was restored from.
-    service = plan.namespace.service_security_group_id
-    return aws.network.allows(database.security_group_id, from_group=service, port=database.port)
+    return _is_open(promotion, database)
+
+
+def _is_open(promotion: Promotion, database: DatabaseOutputs) -> bool:
+    """Say whether the service reaches the candidate."""
+    allows = promotion.aws.network.allows
+    groups = promotion.plan.service_groups
+    return any(allows(database.security_group_id, from_group=each, port=database.port) for each in groups)
