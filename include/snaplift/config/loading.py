@@ -177,8 +177,13 @@ def _label(path: Path, root: Path) -> str:
     return str(Path(root.absolute().name, path.relative_to(root)))
 
 
+def _shown(name: str) -> str:
+    """A field's name as it is in the file, on one line whatever somebody typed."""
+    return name if name.isprintable() else repr(name)
+
+
 def _dotted(location: Location) -> str:
-    words = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in location)
+    words = (f"[{step}]" if isinstance(step, int) else f".{_shown(step)}" for step in location)
     return "".join(words).removeprefix(".")
 
 

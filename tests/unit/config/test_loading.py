@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from snaplift.config import checks
@@ -242,6 +242,7 @@ ANYTHING = st.recursive(
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300)
 @given(st.sampled_from(_paths(SAMPLE)), ANYTHING)
+@example((), {"\n": None})
 def test_s37_no_value_anywhere_raises_anything_else(root: Path, location: tuple[str | int, ...], value: object) -> None:
     platforms = load_platforms(root)
     path = tenant_path(root, "xy-0146")
