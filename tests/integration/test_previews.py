@@ -256,7 +256,7 @@ def test_s24_data_of_a_higher_class_are_refused_to_a_preview(beside: Installatio
     given = lower.with_preview("pr4", "qa")
     driver = Driver(beside.platforms, given, "pr4", "personal")
     drive(lambda: previews.provision_preview(beside.platforms, given, "pr4", HOUR, driver.run))
-    with pytest.raises(ValueError, match="they may go there only masked, and no masking is configured"):
+    with pytest.raises(ValueError, match="they go there only masked, which a promotion does not do"):
         driver.plan("tested")
     take_away(beside, "pr4", "personal")
 
