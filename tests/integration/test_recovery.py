@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from snaplift.aws import driving
+from snaplift.aws.errors import StepFailed
 from snaplift.aws.hooks.dynamodb import LockHook
 from snaplift.aws.hooks.rds import DatabaseHook
 from snaplift.aws.steps import lock, recover
@@ -309,19 +310,35 @@ def test_s14_a_connection_to_another_account_is_not_taken_for_one_without_locks(
     assert "is in account 000000000000, and platform-nonprod in 210987654321" in leads[0].why
 
 
-def test_an_airflow_that_does_not_say_how_a_run_stands_stops_the_recovery(installation: Installation) -> None:
+def test_an_airflow_that_does_not_say_how_a_run_stands_leaves_its_lock_and_keeps_no_other_waiting(
+    installation: Installation,
+) -> None:
     driver = installation.driver("qa")
     begin(driver)
 
     def silent(_: Lock) -> Holder:
         raise ConnectionError("no answer")
 
-    with pytest.raises(ConnectionError):
-        recover.find(installation.platforms, silent)
-    [lead] = recover.find(installation.platforms, gone)
+    [lead] = recover.find(installation.platforms, silent)
+    assert (lead.namespace, lead.why) == (QA, "ConnectionError: no answer")
     with pytest.raises(ConnectionError):
         recover.advance(installation.platforms, lead, silent)
     assert installation.lock_phase("qa") == "promoting"
+    recovered(installation)
+
+
+def test_what_is_waited_for_longer_than_anything_takes_is_red(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driver = installation.driver("qa")
+    begin(driver, "database")
+    wait = Wait(connection="", region="", kind="stack", name="slow", done=(), timeout=1)
+    [lead] = recover.find(installation.platforms, gone)
+    with monkeypatch.context() as patch:
+        patch.setattr(recover, "take_over", lambda *_: wait)
+        assert recover.advance(installation.platforms, lead, gone) == wait
+        with pytest.raises(StepFailed, match="stack slow is still waited for, which has never taken so long"):
+            recover.advance(installation.platforms, lead, gone, lambda: datetime.now(UTC) + timedelta(hours=13))
     recovered(installation)
 
 

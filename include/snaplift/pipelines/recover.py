@@ -15,7 +15,8 @@ DOC: Final = """\
 A run that was deleted, timed out, or whose Airflow was lost ends without its `finish`, and so does one that waits in a
 paused DAG. Its lock stays. `find` lists the locks whose run is dead: it is gone, or has ended, or it cannot go on (or
 not be asked) and its lease is over. A run that goes on is never touched. `recover` judges each once more, then
-completes or aborts by the lock's record, as `finish` does, and gives the lock back.
+completes or aborts by the lock's record, as `finish` does, and gives the lock back. What takes AWS longer than some
+minutes is gone on with by the next run, so that no other lock has to wait for it.
 
 Leave it switched on. A red `recover` says what could not be put back; the next run tries again.
 """

@@ -20,6 +20,8 @@ class Verdict(StrEnum):
     FAILED = "failed"
     ABSENT = "absent"
     """Gone, or replaced by a namesake, where it should have been there."""
+    OVERDUE = "overdue"
+    """Still pending when its time was up."""
 
 
 class Observation(BaseModel):

@@ -148,13 +148,13 @@ def test_an_error_that_would_come_again_ends_the_wait(outcome: Any) -> None:
 def test_s19_a_wait_has_a_deadline(outcome: Any) -> None:
     world = World(BUSY)
     found = outcome(world)
-    assert found == {"verdict": "failed", "state": "CREATE_IN_PROGRESS", "detail": "not done after 600 s"}
+    assert found == {"verdict": "overdue", "state": "CREATE_IN_PROGRESS", "detail": "not done after 600 s"}
     assert 1600 <= world.now < 1600 + WAIT.interval
 
 
 def test_a_deadline_holds_through_errors_too(outcome: Any) -> None:
     found = outcome(World(client_error("Throttling")))
-    assert (found["verdict"], found["state"]) == ("failed", "unknown")
+    assert (found["verdict"], found["state"]) == ("overdue", "unknown")
 
 
 def test_s35_a_restarted_triggerer_keeps_the_deadline_and_looks_once_before_it_gives_up(outcome: Any) -> None:

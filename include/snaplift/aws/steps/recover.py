@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from pydantic import BaseModel, ConfigDict
 
+from snaplift.aws.errors import StepFailed
 from snaplift.aws.steps.ending import take_over
 from snaplift.aws.steps.promotion import Done, HeldLock, locks_of, utc_now
 from snaplift.config.platform import Platforms
-from snaplift.promotion.lock import Lock
+from snaplift.promotion.lock import LEASE, Lock
 from snaplift.promotion.plan import Place
 from snaplift.promotion.recovery import Holder, Judgement, judge
 from snaplift.promotion.wait import Wait
 
 log = logging.getLogger(__name__)
+
+LONGEST: Final = LEASE + timedelta(hours=4)
+"""From a run's last sign of life to its end. It may be its lease until it is taken for dead, and then what takes AWS
+longest is a database that goes."""
 
 Ask = Callable[[Lock], Holder | None]
 """Asks Airflow how a lock's holder stands. None: it is another Airflow's run. It raises when that cannot be told."""
@@ -41,10 +47,9 @@ class Lead(BaseModel):
 def find(platforms: Platforms, ask: Ask, now: Callable[[], datetime] = utc_now) -> list[Lead]:
     """List the locks of dead runs on all platforms.
 
-    One platform that cannot be listed, or one lock that cannot be read, becomes a lead of its own: it fails where
-    everybody sees it, and keeps nobody else's lock from being recovered.
-
-    :raises Exception: Airflow did not say how a run stands; that is never taken for its absence.
+    One platform that cannot be listed, one lock that cannot be read, or one run of which Airflow does not say how it
+    stands (which is never taken for its absence), becomes a lead of its own: it fails where everybody sees it, and
+    keeps nobody else's lock from being recovered.
     """
     leads = [lead for name in platforms.platforms for lead in _on_platform(platforms, name, ask, now)]
     for lead in leads:
@@ -63,12 +68,12 @@ def _on_platform(platforms: Platforms, name: str, ask: Ask, now: Callable[[], da
     for namespace in namespaces:
         try:
             lock = locks.find(place.lock_table, namespace)
+            if lock is None or not _is_ours(lock, platforms):
+                continue
+            judgement = judge(lock, ask(lock), now())
         except Exception as error:
             yield Lead(platform=name, namespace=namespace, why=f"{type(error).__name__}: {error}")
             continue
-        if lock is None or not _is_ours(lock, platforms):
-            continue
-        judgement = judge(lock, ask(lock), now())
         if judgement.dead:
             yield Lead(platform=name, namespace=namespace, fence=lock.fence, why=judgement.why)
         else:
@@ -83,6 +88,7 @@ def advance(platforms: Platforms, lead: Lead, ask: Ask, now: Callable[[], dateti
     """Judge a lock once more, then complete or abort in place of its holder, and give it back.
 
     :raises UnreadableLock: its record cannot be read.
+    :raises StepFailed: it has been waited for so long that somebody has to look.
     :raises Exception: something could not be put back; nothing was deleted that this is not sure of.
     """
     place = Place.of(lead.platform, platforms.platforms[lead.platform])
@@ -104,6 +110,11 @@ def advance(platforms: Platforms, lead: Lead, ask: Ask, now: Callable[[], dateti
 
 def _end(held: HeldLock, judgement: Judgement, now: Callable[[], datetime]) -> Wait | Done:
     lock, outcome = held.lock, take_over(held, now)
+    if isinstance(outcome, Wait) and now() > lock.last_sign + LONGEST:
+        raise StepFailed(
+            f"{lock}, and its run gave its last sign of life at {lock.last_sign:%Y-%m-%d %H:%M} UTC: {outcome} is "
+            "still waited for, which has never taken so long. Look at it in AWS; the next run tries again"
+        )
     if isinstance(outcome, Wait) or outcome.skipped:
         return outcome
     ended = outcome.result["ended"]

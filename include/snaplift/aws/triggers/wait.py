@@ -79,7 +79,7 @@ class WaitTrigger(BaseTrigger):
                 if verdict is not Verdict.PENDING and (seen is not None or (absences >= ABSENCES and settled)):
                     return _event(verdict, state, seen.detail if seen else "")
             if time.time() >= self.until:
-                return _event(Verdict.FAILED, state or "unknown", f"not done after {wait.timeout:.0f} s")
+                return _event(Verdict.OVERDUE, state or "unknown", f"not done after {wait.timeout:.0f} s")
             await asyncio.sleep(pause * random.uniform(0.9, 1.1))  # noqa: S311  # jitter
 
 

@@ -59,7 +59,7 @@ def test_s16_waits_that_follow_each_other_have_begun_with_the_first(
 def test_s16_a_wait_that_took_too_long_is_told_in_the_locks_own_words(
     monkeypatch: pytest.MonkeyPatch, calls: list[dict[str, Any]]
 ) -> None:
-    event = {"verdict": "failed", "state": "promoting", "detail": "not done after 600 s"}
+    event = {"verdict": "overdue", "state": "promoting", "detail": "not done after 600 s"}
     asked = operator(monkeypatch, calls, LockHeld("xy-0146-qa is locked by run other"))
     with pytest.raises(AirflowFailException, match="xy-0146-qa is locked by run other"):
         asked.execute(CONTEXT, event=event, since=1000.0)

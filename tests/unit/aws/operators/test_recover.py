@@ -71,6 +71,27 @@ def test_while_aws_works_it_holds_no_worker(folder: str, monkeypatch: pytest.Mon
         recovering(folder, monkeypatch, wait)
 
 
+LONG = Wait(connection="", region="eu-central-1", kind="db_instance", name="x", done=(), absent="done", timeout=10_800)
+
+
+def test_what_takes_long_keeps_nobody_elses_lock_waiting(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One run of fleet.recover at a time: what AWS does for hours is left to the next ones."""
+    with pytest.raises(TaskDeferred) as deferred:
+        recovering(folder, monkeypatch, LONG)
+    trigger: Any = deferred.value.trigger
+    assert Wait.model_validate_json(trigger.wait).timeout == recover.PATIENCE < 300
+    operator = RecoverOperator(task_id="recover", configuration=folder, lock=LEAD.model_dump())
+    ended = operator.execute(CONTEXT, {"verdict": "overdue", "state": "deleting", "detail": "not done after 240 s"})
+    assert ended == {"skipped": "AWS is still at work (deleting): the next run goes on"}
+
+
+def test_what_went_wrong_while_it_was_waited_for_is_no_patience(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("snaplift.aws.steps.recover.advance", lambda *_: LONG)
+    operator = RecoverOperator(task_id="recover", configuration=folder, lock=LEAD.model_dump())
+    with pytest.raises(AirflowFailException, match="db instance x is DELETE_FAILED: it is in use"):
+        operator.execute(CONTEXT, {"verdict": "failed", "state": "DELETE_FAILED", "detail": "it is in use"})
+
+
 def test_what_is_left_when_it_could_not_finish_is_in_the_error(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
     error = StepFailed("instance x is protected from deletion")
     error.add_note("Left to do: database x is deleted")
