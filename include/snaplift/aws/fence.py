@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from snaplift.promotion.lock import LockLost, Phase
@@ -14,6 +15,16 @@ if TYPE_CHECKING:
 
 READS: Final = re.compile(r"(Describe|List|Get|BatchGet|Lookup|Search|Scan|Query)([A-Z].*)?")
 """AWS's operations that change nothing; any other is taken for one that does."""
+
+
+def parent() -> int:
+    """Say which process was this one's parent when it was first asked for, which a task does before anything else."""
+    return _parent_of(os.getpid())
+
+
+@cache
+def _parent_of(_: int) -> int:
+    return os.getppid()
 
 
 @dataclass(frozen=True)
@@ -32,7 +43,7 @@ class Fence:
     token: str
     fence: int
     phase: Phase
-    parent: int = field(default_factory=os.getppid)
+    parent: int = field(default_factory=parent)
 
     def check(self, what: str) -> None:
         """Be sure that we may write.

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+import time
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -100,6 +104,32 @@ def test_s47_a_process_that_lost_its_parent_writes_nothing_whatever_the_lock_say
     locks = Locks()
     with pytest.raises(LockLost, match="this process has lost its parent"):
         fence(locks, parent=os.getppid() + 1).before_call(call("rds", "DeleteDBInstance"))
+
+
+def test_s47_a_process_that_lost_its_parent_before_it_looked_at_the_lock_writes_nothing(tmp_path: Path) -> None:
+    """A task asks who its parent is before anything else; each fence that it makes later goes by that."""
+    said = tmp_path / "said"
+    script = (
+        "import os, sys, time\n"
+        "from snaplift.aws.fence import Fence, parent\n"
+        "first = parent()\n"
+        "if os.fork() == 0:\n"
+        "    middle = parent()\n"
+        "    if os.fork() == 0:\n"
+        "        known = parent()\n"
+        "        while os.getppid() == known: time.sleep(0.01)\n"
+        "        fence = Fence(None, 't', 'n', 'o', 1, 'promoting')\n"
+        "        open(sys.argv[1], 'w').write(f'{fence.parent == known} {middle == first}')\n"
+        "        os._exit(0)\n"
+        "    time.sleep(0.3)\n"
+        "    os._exit(0)\n"
+        "os.wait()\n"
+    )
+    subprocess.run([sys.executable, "-c", script, str(said)], check=True, timeout=60)
+    deadline = time.monotonic() + 30
+    while not (said.exists() and said.read_text()) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert said.read_text() == "True False"
 
 
 def test_s47_finish_passes_in_its_own_phase_and_only_in_that() -> None:

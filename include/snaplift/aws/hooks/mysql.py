@@ -109,7 +109,9 @@ def replace_application_users(
         account = (application.username, "%")
         allowed("CREATE USER")
         cursor.execute("CREATE USER IF NOT EXISTS %s@%s IDENTIFIED BY %s", (*account, application.password))
+        allowed("ALTER USER")
         cursor.execute("ALTER USER %s@%s IDENTIFIED BY %s", (*account, application.password))
+        allowed("GRANT")
         # The schema's name is restricted by the configuration to letters, digits and underscores.
         cursor.execute(f"GRANT ALL PRIVILEGES ON `{server.schema}`.* TO %s@%s", account)
     return sorted({user for user, _ in foreign})
@@ -133,6 +135,7 @@ def run(
         for statement in statements:
             allowed(f"a statement of {step}")
             changed.append(cursor.execute(statement, dict(values)))
+        allowed(f"a COMMIT of {step}")
     return changed
 
 

@@ -47,8 +47,10 @@ class AdvancingOperator(BaseOperator):
         :raises AirflowFailException: it cannot succeed, however often it is tried.
         """
         # boto3 takes a second to import: not while DAGs are parsed.
+        from snaplift.aws import fence
         from snaplift.aws.failures import explain, is_permanent
 
+        fence.parent()  # a task that has lost it by the first write has lost it since now
         try:
             if event is not None and event["verdict"] != "done":
                 self.explain(context, event)
