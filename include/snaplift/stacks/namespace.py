@@ -16,6 +16,7 @@ from snaplift.stacks.draft import INCARNATION, Draft
 from snaplift.stacks.namespace_roles import add_execution_role, add_task_role
 from snaplift.stacks.network import orchestrator_source
 from snaplift.stacks.outputs import PlatformOutputs
+from snaplift.stacks.parameters import OF_EVERY_DATABASE
 from snaplift.stacks.settings import EnvironmentSettings
 from snaplift.stacks.stack import Stack
 
@@ -203,7 +204,8 @@ def _secret_title(variable: str) -> str:
 
 
 def _add_parameter_group(draft: Draft, settings: EnvironmentSettings) -> rds.DBParameterGroup:
-    parameters: dict[str, Any] = {name: str(value) for name, value in sorted(settings.database.parameters.items())}
+    wanted = {**OF_EVERY_DATABASE, **settings.database.parameters}
+    parameters: dict[str, Any] = {name: str(value) for name, value in sorted(wanted.items())}
     return draft.add(
         rds.DBParameterGroup(
             "ParameterGroup",

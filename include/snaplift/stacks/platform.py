@@ -17,6 +17,7 @@ from snaplift.config.platform import Platform, Platforms
 from snaplift.stacks.draft import Draft
 from snaplift.stacks.load_balancer import add_load_balancer
 from snaplift.stacks.network import Network, add_network, joined
+from snaplift.stacks.parameters import OF_EVERY_DATABASE
 from snaplift.stacks.stack import Stack
 from snaplift.stacks.stack_role import add_stack_role
 
@@ -142,7 +143,7 @@ def _add_subnet_group(draft: Draft, name: str, network: Network) -> Ref:
 def _add_parameter_groups(draft: Draft, platform: Platform) -> dict[str, Ref]:
     """Add a group of our own for each engine family.
 
-    It sets nothing: a setting here would meet data of every tenant, made under other settings. It exists since RDS's
+    It sets next to nothing: a setting here meets data of every tenant, made under other settings. It exists since RDS's
     default group cannot be changed, and giving a database another group needs a restart.
     """
     return {
@@ -153,6 +154,7 @@ def _add_parameter_groups(draft: Draft, platform: Platform) -> dict[str, Ref]:
                     "ParameterGroup" + family.replace(".", "x").replace("-", "").capitalize(),
                     Family=family,
                     Description=f"Databases of family {family}",
+                    Parameters={**OF_EVERY_DATABASE},
                 )
             )
         )

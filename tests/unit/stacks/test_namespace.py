@@ -103,8 +103,12 @@ def test_a_tenant_without_secrets_or_parameters_has_none() -> None:
 
 
 def test_parameters_of_the_environment_go_over_the_tenants() -> None:
-    assert properties(QA, "ParameterGroup")["Parameters"] == {"sql_mode": "STRICT_ALL_TABLES"}
+    assert properties(QA, "ParameterGroup")["Parameters"] == {
+        "event_scheduler": "OFF",
+        "sql_mode": "STRICT_ALL_TABLES",
+    }
     assert properties(PROD, "ParameterGroup")["Parameters"] == {
+        "event_scheduler": "OFF",
         "max_allowed_packet": "67108864",
         "sql_mode": "STRICT_ALL_TABLES",
     }

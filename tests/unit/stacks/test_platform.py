@@ -116,10 +116,10 @@ def test_plain_http_listens_on_its_port_only() -> None:
     assert (rule["FromPort"], rule["ToPort"]) == (8088, 8088)
 
 
-def test_each_engine_family_has_a_parameter_group_that_sets_nothing() -> None:
+def test_s32_each_engine_family_has_a_parameter_group_that_lets_no_copys_events_fire() -> None:
     groups = [found["Properties"] for found in resources(NEW, "AWS::RDS::DBParameterGroup").values()]
     assert {group["Family"] for group in groups} == {"mariadb10.11", "mysql8.0"}
-    assert not any("Parameters" in group for group in groups)
+    assert all(group["Parameters"] == {"event_scheduler": "OFF"} for group in groups)
 
 
 def test_the_log_bucket_is_closed_encrypted_and_forgets() -> None:
