@@ -32,6 +32,7 @@ def main() -> int:
         planned=result.total,
         tried=result.tried,
         held=result.held,
+        missed=len(result.missed),
         orphans=result.orphans,
         lost_writes=result.lost_writes,
     )

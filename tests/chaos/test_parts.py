@@ -23,7 +23,7 @@ GOOD: dict[str, dict[str, float]] = {
     "access": {"requests": 900, "failed": 0, "longest_gap": 0.4, "acknowledged": 300, "lost_unannounced": 0},
     "model": {"steps": 10_000, "green": 900, "aborted": 2000, "refused": 100},
     "processes": {"kills": 6, "endings": 12, "orphans": 0},
-    "sweep": {"planned": 800, "tried": 800, "held": 800, "orphans": 0, "lost_writes": 0},
+    "sweep": {"planned": 800, "tried": 800, "held": 800, "missed": 0, "orphans": 0, "lost_writes": 0},
 }
 END = "import json, os; open(os.environ['CHAOS_TOTALS'], 'w').write({!r}); print('seed', os.environ['CHAOS_SEED'])"
 

@@ -12,7 +12,7 @@ WANTED: Final[Mapping[str, tuple[str, ...]]] = {
     "access": ("requests", "failed", "longest_gap", "acknowledged", "lost_unannounced"),
     "model": ("steps", "green", "aborted", "refused"),
     "processes": ("kills", "endings", "orphans"),
-    "sweep": ("planned", "tried", "held", "orphans", "lost_writes"),
+    "sweep": ("planned", "tried", "held", "missed", "orphans", "lost_writes"),
 }
 """The figures of each part."""
 _SOME: Final = ("requests", "acknowledged", "steps", "green", "kills", "endings", "planned", "tried")
@@ -87,6 +87,7 @@ def table(ended: Sequence[Ended], *, seed: int, seconds: float, sample: bool) ->
     lines = {
         "points tried": figure("tried", "sweep") + of,
         "points that held": figure("held", "sweep"),
+        "points that no call met": f"{figure('missed', 'sweep')}, left out of the others",
         "requests": figure("requests", "access"),
         "failed requests": figure("failed", "access"),
         "longest gap": "not said" if gap is None else f"{gap:.2f} s",

@@ -9,7 +9,7 @@ from tests.model.client import Kind
 
 ASKED: Final = (
     *[("qa", "new")] * 15, *[("prod", "tested")] * 12, *[("qa", "standing")] * 3, *[("prod", "standing")] * 3,
-    ("qa", "tested"), ("dev", "origin"),
+    *[("qa", "previous")] * 2, *[("prod", "previous")] * 2, ("qa", "tested"), ("dev", "origin"),
 )  # fmt: skip
 FAULTS: Final[dict[str, Kind]] = {
     "killed before a write": "before",
