@@ -14,6 +14,7 @@ from snaplift.aws.hooks import mysql
 from snaplift.aws.steps import smoke
 from snaplift.aws.steps.finish import Aborted
 from snaplift.aws.steps.promotion import find_lock
+from snaplift.config.retention import Retention
 from snaplift.promotion.choosing import PlanRefused
 from snaplift.promotion.describe import describe
 from snaplift.promotion.plan import Plan
@@ -397,6 +398,21 @@ def test_s09_what_was_written_to_a_candidate_that_is_aborted_is_kept_and_told(in
             driver.finish()
     [found] = installation.client("rds").describe_db_snapshots(DBSnapshotIdentifier=kept)["DBSnapshots"]
     assert found["Status"] == "available"
+
+
+def test_s09_what_was_written_to_a_candidate_of_which_nothing_is_kept_is_told_all_the_same(
+    installation: Installation,
+) -> None:
+    settings = with_setting("allow").model_copy(update={"retention": Retention(final_snapshot=False)})
+    driver = installation.driver("qa", settings)
+    begin(driver)
+    for name in (*UNTIL_DEPLOY, "deploy", "confirm"):
+        driver.step(name)
+    assert installation.post("qa", "a visitor was here") == 201
+    candidate = plan_of(driver).database
+    for _ in range(2):  # and once more, when it has gone: the same words
+        with pytest.raises(Aborted, match=f"Gone with {candidate}, of which no final snapshot is kept: notes: 1 row"):
+            driver.finish()
 
 
 def test_s09_what_could_not_be_told_of_a_candidate_is_kept_and_not_claimed(

@@ -26,7 +26,6 @@ TRANSIENT = frozenset(
         "InternalServiceError",
         "InvalidDBInstanceState",  # it began to back up, or to change, after it was looked at
         "InvalidDBInstanceStateFault",
-        "LimitExceededException",
         "ProvisionedThroughputExceededException",
         "RequestExpired",
         "RequestLimitExceeded",

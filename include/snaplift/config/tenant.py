@@ -96,7 +96,8 @@ class Database(Strict):
     multi_az: bool = False
     """Whether a standby is kept in another zone."""
     parameters: dict[ParameterName, Parameter] = Field(default_factory=dict)
-    """Over the engine's parameter group."""
+    """Over the engine's parameter group, in which ``event_scheduler`` is ``OFF``: a copy's events would fire too, and
+    before ``adapt`` could take them out."""
     scratch_tables: tuple[TableName, ...] = ()
     """Tables that the application fills by itself as it serves (caches, sessions). What is written there counts for
     nothing when ``target_writes`` is looked at."""
@@ -148,8 +149,8 @@ class Environment(Strict):
     """Instead of the tenant's."""
     target_writes: TargetWrites | None = None
     """What becomes of a promotion that would discard what was written here since the last one: it is refused, a person
-    is asked, or it goes on. None: ``refuse`` where nothing is promoted further, and where data is authored (only a
-    refresh replaces them); ``allow`` elsewhere."""
+    is asked, or it goes on. None: ``refuse`` where nothing is promoted further, where there is an ``approval``, and
+    where data is authored (only a refresh replaces them); ``allow`` elsewhere."""
     data_class: DataClass | None = None
     """What its data may be at most. Data of a higher class gets here only masked. None: that of the data where it is
     authored, which is ``internal`` if nothing is said there either."""
@@ -205,11 +206,14 @@ class Tenant(Strict):
         return next(name for name, environment in self.environments.items() if environment.promoted_from is None)
 
     def target_writes(self, environment: str) -> TargetWrites:
-        """What happens to a promotion that would discard what was written in an environment."""
+        """What happens to a promotion that would discard what was written in an environment.
+
+        Where nobody said so, it goes on only in between: where data pass on to others, and no person is asked first.
+        """
+        settings = self.environments[environment]
         last = all(other.promoted_from != environment for other in self.environments.values())
-        return self.environments[environment].target_writes or (
-            "refuse" if last or environment == self.first else "allow"
-        )
+        careful = last or environment == self.first or settings.approval is not None
+        return settings.target_writes or ("refuse" if careful else "allow")
 
     def way_to(self, environment: str) -> list[str]:
         """The environments that data come through to one, which is the first; the last is where they are authored."""

@@ -88,6 +88,7 @@ class LockHook(PlaceMixin, AwsGenericHook["DynamoDBClient"]):
             record=Record.parse(item["record"]["S"]),
             airflow=item.get("airflow", {}).get("S", ""),
             failure=item.get("failure", {}).get("S", ""),
+            written=item.get("written", {}).get("S", ""),
         )
 
     def acquire(self, table: str, record: Record, airflow: str = "") -> Lock:
@@ -102,7 +103,7 @@ class LockHook(PlaceMixin, AwsGenericHook["DynamoDBClient"]):
                 TableName=table,
                 Key={"namespace": {"S": record.name}},
                 UpdateExpression="SET #token = :token, #phase = :phase, #record = :record, lease_until = :until, "
-                "airflow = :airflow, fence = if_not_exists(fence, :zero) + :one REMOVE failure",
+                "airflow = :airflow, fence = if_not_exists(fence, :zero) + :one REMOVE failure, written",
                 ConditionExpression="attribute_not_exists(#token) OR #phase = :free",
                 ExpressionAttributeNames={"#token": "token", "#phase": "phase", "#record": "record"},
                 ExpressionAttributeValues={
@@ -160,6 +161,30 @@ class LockHook(PlaceMixin, AwsGenericHook["DynamoDBClient"]):
             if code(error) != "ConditionalCheckFailedException":
                 raise
 
+    def note_written(self, table: str, lock: Lock, written: str) -> None:
+        """Write down what visitors wrote to the candidate, before it goes.
+
+        :raises LockLost: the lock is not as it was read.
+        """
+        try:
+            self.client.update_item(
+                TableName=table,
+                Key={"namespace": {"S": lock.namespace}},
+                UpdateExpression="SET written = :written",
+                ConditionExpression="#token = :token AND fence = :fence AND #phase = :phase",
+                ExpressionAttributeNames={"#token": "token", "#phase": "phase"},
+                ExpressionAttributeValues={
+                    ":written": {"S": written},
+                    ":token": {"S": lock.token},
+                    ":fence": {"N": str(lock.fence)},
+                    ":phase": {"S": lock.phase},
+                },
+            )
+        except ClientError as error:
+            if code(error) != "ConditionalCheckFailedException":
+                raise
+            raise LockLost(f"the lock of {lock.namespace} is no longer as it was read") from None
+
     def enter(self, table: str, lock: Lock, phase: Phase, now: datetime | None) -> Lock:
         """Go over to another phase; being in it already is no error.
 
@@ -195,7 +220,7 @@ class LockHook(PlaceMixin, AwsGenericHook["DynamoDBClient"]):
                 Key={"namespace": {"S": namespace}},
                 UpdateExpression="SET #phase = :phase"
                 + (", lease_until = :until" if now is not None else "")
-                + (" REMOVE failure" if phase is Phase.PROMOTING else ""),
+                + (" REMOVE failure, written" if phase is Phase.PROMOTING else ""),
                 ConditionExpression=f"#token = :token AND #phase IN ({', '.join(names)})"
                 + (" AND fence = :fence" if fence is not None else ""),
                 ExpressionAttributeNames={"#token": "token", "#phase": "phase"},

@@ -88,8 +88,9 @@ def _complete_or_abort(held: HeldLock, now: Callable[[], datetime], *, extended:
         return _complete(lock)
     if wait := _abort(Promotion(lock, place, locks, now)):
         return wait
+    noted = locks.find(place.lock_table, lock.namespace) or lock  # it may have been told what the candidate was told
     locks.release(place.lock_table, lock)
-    raise Aborted(_sentence(plan, lock, Aws.at(place)))
+    raise Aborted(_sentence(plan, noted, Aws.at(place)))
 
 
 def _left(promotion: Promotion) -> str:
@@ -131,10 +132,11 @@ def _sentence(plan: Plan, lock: Lock, aws: Aws) -> str:
         else f"nothing is active in {plan.name}, as before"
     )
     reason = lock.failure or "the run was ended before its release was active"
-    return f"aborted, {serves}. {_written(plan, aws)}Why: {reason}"
+    written = f"{lock.written}. " if lock.written else _kept(plan, aws)
+    return f"aborted, {serves}. {written}Why: {reason}"
 
 
-def _written(plan: Plan, aws: Aws) -> str:
+def _kept(plan: Plan, aws: Aws) -> str:
     kept = _final_snapshot(plan)
     snapshot = aws.databases.snapshot(kept) if kept is not None else None
     if snapshot is None:
@@ -171,6 +173,7 @@ def _abort(promotion: Promotion) -> Wait | None:
         return wait
     if wait := _wait_drained(promotion):
         return wait
+    _note_left_written(promotion)
     _forget_candidate(promotion)
     return _remove_candidate(promotion) or forget_unmasked(promotion)
 
@@ -269,6 +272,14 @@ def _wait_drained(promotion: Promotion) -> Wait | None:
     return wait_unused(promotion, promotion.plan.release)
 
 
+def _note_left_written(promotion: Promotion) -> None:
+    """A database that was taken up again may have served visitors once more, and stays."""
+    plan = promotion.plan
+    if plan.reuses is not None and plan.replaces and _is_candidate(promotion):
+        written = f"What visitors may have written to {plan.database} since it was deployed is there, and not in use"
+        promotion.locks.note_written(promotion.place.lock_table, promotion.lock, written)
+
+
 def _forget_candidate(promotion: Promotion) -> None:
     name = promotion.plan.name.pointer
     pointer, version = promotion.aws.pointers.read(name)
@@ -292,7 +303,10 @@ def _kept_in(promotion: Promotion) -> str | None:
     if writes is None or not writes.at_stake:
         return None
     kept, instance = _final_snapshot(promotion.plan), promotion.aws.databases.instance(writes.database)
-    if kept is not None and instance is not None:  # what is said at the end has to be said again after it has gone
+    if kept is None and not promotion.lock.written:  # nothing will be left of it to be counted
+        written = f"Gone with {writes.database}, of which no final snapshot is kept: {writes}"
+        promotion.locks.note_written(promotion.place.lock_table, promotion.lock, written)
+    elif kept is not None and instance is not None:  # what is said at the end has to be said again after it has gone
         promotion.aws.databases.tag(instance, {marks.WRITES: _UNTOLD if writes.untold else _TOLD})
     log.warning("written to %s, which is discarded (final snapshot: %s): %s", writes.database, kept or "none", writes)
     return kept

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 import pymysql
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from snaplift import naming
 from snaplift.aws.aws import Aws
@@ -143,7 +143,7 @@ def count_discarded(promotion: Promotion) -> str:
         return ""
     try:
         found = find_writes(promotion.aws, plan.place, plan.name, plan.before.active, plan.tenant.database)
-    except ClientError as error:
+    except (BotoCoreError, ClientError) as error:
         log.warning("what was written to the previous database was not counted: %s", error)
         return ""
     if found is None or not found.at_stake:
