@@ -130,6 +130,8 @@ class Lock(BaseModel):
     """The id of the metadata database that the holder's run is in; empty: it was in none, or it is not known."""
     failure: str = ""
     """Why the holder's last step failed; an abort tells it."""
+    afresh: int = 0
+    """How often the candidate was given up in the middle of ``adapt``, and made once more."""
     written: str = ""
     """What visitors wrote to the candidate, as a sentence; an abort tells it when the candidate has gone."""
 

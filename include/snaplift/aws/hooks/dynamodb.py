@@ -89,6 +89,7 @@ class LockHook(PlaceMixin, AwsGenericHook["DynamoDBClient"]):
             airflow=item.get("airflow", {}).get("S", ""),
             failure=item.get("failure", {}).get("S", ""),
             written=item.get("written", {}).get("S", ""),
+            afresh=int(item.get("afresh", {}).get("N", "0")),
         )
 
     def acquire(self, table: str, record: Record, airflow: str = "") -> Lock:
@@ -103,7 +104,7 @@ class LockHook(PlaceMixin, AwsGenericHook["DynamoDBClient"]):
                 TableName=table,
                 Key={"namespace": {"S": record.name}},
                 UpdateExpression="SET #token = :token, #phase = :phase, #record = :record, lease_until = :until, "
-                "airflow = :airflow, fence = if_not_exists(fence, :zero) + :one REMOVE failure, written",
+                "airflow = :airflow, fence = if_not_exists(fence, :zero) + :one REMOVE failure, written, afresh",
                 ConditionExpression="attribute_not_exists(#token) OR #phase = :free",
                 ExpressionAttributeNames={"#token": "token", "#phase": "phase", "#record": "record"},
                 ExpressionAttributeValues={
@@ -166,15 +167,26 @@ class LockHook(PlaceMixin, AwsGenericHook["DynamoDBClient"]):
 
         :raises LockLost: the lock is not as it was read.
         """
+        self._note(table, lock, "written", {"S": written})
+
+    def note_afresh(self, table: str, lock: Lock) -> Lock:
+        """Write down that the candidate is given up and made once more.
+
+        :raises LockLost: the lock is not as it was read.
+        """
+        self._note(table, lock, "afresh", {"N": str(lock.afresh + 1)})
+        return lock.model_copy(update={"afresh": lock.afresh + 1})
+
+    def _note(self, table: str, lock: Lock, name: str, value: Any) -> None:
         try:
             self.client.update_item(
                 TableName=table,
                 Key={"namespace": {"S": lock.namespace}},
-                UpdateExpression="SET written = :written",
+                UpdateExpression="SET #noted = :noted",
                 ConditionExpression="#token = :token AND fence = :fence AND #phase = :phase",
-                ExpressionAttributeNames={"#token": "token", "#phase": "phase"},
+                ExpressionAttributeNames={"#token": "token", "#phase": "phase", "#noted": name},
                 ExpressionAttributeValues={
-                    ":written": {"S": written},
+                    ":noted": value,
                     ":token": {"S": lock.token},
                     ":fence": {"N": str(lock.fence)},
                     ":phase": {"S": lock.phase},

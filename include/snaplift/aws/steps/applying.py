@@ -15,6 +15,10 @@ from snaplift.promotion.values import values_of
 from snaplift.promotion.wait import Wait
 
 
+class Interrupted(StepFailed):
+    """Something that may not be repeated was begun, and nobody knows how far it came."""
+
+
 class Series(NamedTuple):
     """Things that are done in their order."""
 
@@ -32,7 +36,8 @@ class Series(NamedTuple):
 def apply(promotion: Promotion, series: Series, number: int, item: AdaptSql | AdaptCommand) -> Wait | None:
     """Do one thing of a series, unless it is done.
 
-    :raises StepFailed: it went wrong, or it may not be repeated and was interrupted.
+    :raises Interrupted: it was begun, and may not be repeated.
+    :raises StepFailed: it went wrong.
     """
     instance = marks.candidate(promotion)
     begun, done = f"{number}-begun", f"{number}-done"
@@ -45,7 +50,7 @@ def apply(promotion: Promotion, series: Series, number: int, item: AdaptSql | Ad
             return outcome
     else:
         if state == begun and not item.repeatable:
-            raise StepFailed(
+            raise Interrupted(
                 f"statement group {number} of {series.step} was interrupted and may not be repeated: promote again, "
                 "from a fresh restore (or declare it repeatable)"
             )

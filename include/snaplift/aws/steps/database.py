@@ -26,7 +26,7 @@ def advance(promotion: Promotion) -> Wait | Done:
         return wait
     stack = database_stack_of(promotion)
     found = promotion.aws.stacks.ensure(
-        stack, token=f"{plan.database}-{plan.run.hash}-{promotion.lock.fence}", timeout=RESTORE
+        stack, token=f"{plan.database}-{plan.run.hash}-{promotion.lock.fence}-{promotion.lock.afresh}", timeout=RESTORE
     )
     if isinstance(found, Wait):
         return found
