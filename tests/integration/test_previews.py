@@ -261,6 +261,27 @@ def test_s24_data_of_a_higher_class_are_refused_to_a_preview(beside: Installatio
     take_away(beside, "pr4", "personal")
 
 
+def test_s24_a_release_goes_nowhere_that_its_tag_forbids_though_the_file_was_lowered(beside: Installation) -> None:
+    environments = {**SETTINGS.environments}
+    environments["dev"] = environments["dev"].model_copy(update={"data_class": "personal"})
+    of_people = SETTINGS.model_copy(update={"environments": environments})
+    driver = Driver(beside.platforms, of_people, "qa", "of people")
+    driver.promote("new")
+    active = beside.pointer("qa")[0].active
+    assert active is not None
+    [found] = beside.client("rds").describe_db_snapshots(DBSnapshotIdentifier=active.snapshot)["DBSnapshots"]
+    assert {"Key": "snaplift:data-class", "Value": "personal"} in found["TagList"]
+    given = SETTINGS.with_preview("pr4", "qa")
+    lowered = Driver(beside.platforms, given, "pr4", "lowered")
+    drive(lambda: previews.provision_preview(beside.platforms, given, "pr4", HOUR, lowered.run))
+    try:
+        with pytest.raises(ValueError, match=r"were personal when it was taken .* are internal now by the tenant's"):
+            lowered.plan("tested")
+    finally:
+        take_away(beside, "pr4", "lowered")
+        Driver(beside.platforms, SETTINGS, "qa", "internal again").promote("new")
+
+
 def test_s11_offboarding_takes_all_away_and_keeps_a_final_snapshot_of_each_database(beside: Installation) -> None:
     other = SETTINGS.model_copy(update={"tenant": "zz-0996"})
     before = everything(beside)
