@@ -60,7 +60,7 @@ def carrying(dev: str | None, qa: str | None, carried: str | None) -> Any:
 def test_s24_the_higher_of_what_the_release_carries_and_the_file_says_counts(
     carried: str | None, said: str, allowed: str
 ) -> None:
-    higher = max(ORDER.index(said), ORDER.index(carried or said)) > ORDER.index(allowed)  # type: ignore[arg-type]
+    higher = max(ORDER.index(said), ORDER.index(carried or said)) > ORDER.index(allowed)
     assert bool(refusal(of(said, allowed), "dev", "qa", SNAPSHOT.identifier, carried)) is higher
 
 
