@@ -165,6 +165,7 @@ def databases(aws: Aws) -> Iterator[Thing]:
             protected=instance.protected,
             size=instance.storage,
             instance_class=instance.instance_class,
+            multi_az=instance.multi_az,
             tags=instance.tags,
         )
     for snapshot in aws.databases.snapshots():
