@@ -22,8 +22,9 @@ Where a listing fails, nothing is written: what was collected last stands, with 
 """
 DRIFT_DOC: Final = """\
 Compares what runs with what the pointers and the configuration say: service and revision, databases, protection,
-class, tags, stacks. `report` fails once for each namespace that is not as it should be, and says what would mend it.
-Nothing is mended by itself. A namespace with a promotion under way is left out.
+class, tags, stacks with their templates and parameters, previews' time. `report` fails once for each namespace that is
+not as it should be, and says what would mend it. Nothing is mended by itself. A namespace with a promotion under way is
+left out; one that cannot be read is reported, and the others are compared.
 """
 
 

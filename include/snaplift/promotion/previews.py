@@ -49,7 +49,10 @@ def untold(name: naming.Namespace, tags: dict[str, str], installation: str, plat
     if (other := tags.get(naming.INSTALLATION_TAG)) is not None and other != installation:
         return f"{name.pointer} was not made by {installation}, but by {other}: it is left alone"
     if naming.is_ours(tags, installation, name) and platform:
-        return f"{name} is on {platform}, which platforms.yaml does not name: put it back there first"
+        return (
+            f"{name.pointer} says that {name} is on {platform}, and platforms.yaml has no such platform where it is: "
+            f"put it back there first, or correct the tag {naming.PLATFORM_TAG}"
+        )
     wanted = {naming.INSTALLATION_TAG: installation, naming.NAMESPACE_TAG: str(name)}
     put = " ".join(f"Key={key},Value={value}" for key, value in wanted.items())
     return (

@@ -101,7 +101,10 @@ def test_s42_one_that_lost_its_time_is_a_preview_all_the_same(tags: dict[str, st
     ("tags", "said"),
     [
         ({**TAGS, naming.INSTALLATION_TAG: "other"}, "was not made by acme, but by other: it is left alone"),
-        ({**TAGS, naming.PLATFORM_TAG: "platform-gone"}, "is on platform-gone, which platforms.yaml does not name"),
+        (
+            {**TAGS, naming.PLATFORM_TAG: "platform-gone"},
+            "is on platform-gone, and platforms.yaml has no such",
+        ),
         ({}, "add-tags-to-resource .*Key=snaplift:platform,Value=<platform-a or platform-b>"),
         ({**TAGS, naming.PLATFORM_TAG: ""}, "put them back, then again"),
         ({**TAGS, naming.NAMESPACE_TAG: "xy-0146-pr4"}, "Key=snaplift:namespace,Value=xy-0146-pr42"),

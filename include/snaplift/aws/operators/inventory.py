@@ -58,7 +58,7 @@ class FindDriftOperator(AdvancingOperator):
         return super().execute(context, event)["namespaces"]
 
     def advance(self, context: Context) -> Done:  # noqa: ARG002  # the operators' signature
-        from snaplift.aws.steps.inventory import find_drift
+        from snaplift.aws.steps.drift import find_drift
         from snaplift.aws.steps.promotion import Done
 
         found: dict[str, list[str]] = {}
