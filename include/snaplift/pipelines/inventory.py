@@ -34,7 +34,11 @@ def inventory_dag(configuration: str) -> DAG:
     :param configuration: the folder with ``platforms.yaml``.
     """
     with common.fleet_dag(
-        INVENTORY_DAG_ID, "Collects what stands where, and what it costs", INVENTORY_DOC, "17 * * * *"
+        INVENTORY_DAG_ID,
+        "Collects what stands where, and what it costs",
+        INVENTORY_DOC,
+        "17 * * * *",
+        switched_on=True,
     ) as dag:
         CollectInventoryOperator(task_id="collect", configuration=configuration)
     return dag
@@ -45,7 +49,9 @@ def drift_dag(configuration: str) -> DAG:
 
     :param configuration: the folder with ``platforms.yaml``.
     """
-    with common.fleet_dag(DRIFT_DAG_ID, "Finds what is not as pointers and files say", DRIFT_DOC, "37 5 * * *") as dag:
+    with common.fleet_dag(
+        DRIFT_DAG_ID, "Finds what is not as pointers and files say", DRIFT_DOC, "37 5 * * *", switched_on=True
+    ) as dag:
         found = FindDriftOperator(task_id="find", configuration=configuration)
         ReportDriftOperator.partial(
             task_id="report",
