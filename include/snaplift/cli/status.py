@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
@@ -44,17 +44,15 @@ def status(
             typer.echo(each.model_dump_json())
         return
     OUTPUT.print(_table(wanted))
+    for lock in filter(None, (each.lock for each in wanted)):
+        OUTPUT.print(lock, markup=False, soft_wrap=True)
     OUTPUT.print(_total(wanted), markup=False, soft_wrap=True)
 
 
-_WHOLE: Final = {"revisions": 26, "databases": 28}
-"""Columns that are as wide as a release with its role, so that in a narrow window the others are folded first."""
-
-
 def _table(found: list[Holding]) -> Table:
-    table = Table(box=None, pad_edge=False)
+    table = Table(box=None, padding=(0, 1, 0, 0))
     for heading in ("namespace", "revisions", "service", "databases", "snapshots", "a month", "lock"):
-        table.add_column(heading, overflow="fold", min_width=_WHOLE.get(heading))
+        table.add_column(heading, overflow="fold")
     for each in found:
         table.add_row(
             each.namespace if each.platform else f"{each.namespace} (in no file)",
@@ -65,7 +63,7 @@ def _table(found: list[Holding]) -> Table:
             _databases(each),
             _snapshots(each),
             f"{each.monthly:,.2f} {each.currency}" if each.monthly is not None and each.currency else "?",
-            each.lock,
+            "held" if each.lock else "",
         )
     return table
 
