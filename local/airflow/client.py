@@ -200,6 +200,14 @@ class Airflow:
             "POST", f"/dags/{run.dag_id}/clearTaskInstances", body | {"only_failed": False, "reset_dag_runs": True}
         )
 
+    def answer(self, run: Run, task_id: str, *chosen: str) -> None:
+        """Answer a task that asks a person, as its form does.
+
+        :raises AirflowError: this user may not, or it asks nobody
+        """
+        path = f"{run.path}/taskInstances/{task_id}/-1/hitlDetails"
+        self._ask("PATCH", path, {"chosen_options": list(chosen), "params_input": {}})
+
     def pause(self, dag_id: str, *, paused: bool = True) -> None:
         """Pause a DAG, or let it go on."""
         self._ask("PATCH", f"/dags/{dag_id}?update_mask=is_paused", {"is_paused": paused})

@@ -45,8 +45,8 @@ class Story:
                 self._run({name: ("platform.provision", {"platform": name})})
         with self.progress.stage(f"provision {TENANT}"):
             names = {f"{TENANT}-{environment}": environment for environment in ENVIRONMENTS}
-            dag_id = TENANT.provision_dag_id
-            self._run({name: (dag_id, {"environment": one, "build": ""}) for name, one in names.items()})
+            confs = {name: {"environment": one, "others": False, "build": ""} for name, one in names.items()}
+            self._run({name: (TENANT.provision_dag_id, conf) for name, conf in confs.items()})
         with self.progress.stage(f"write {FIRST_POSTS} posts in dev"):
             dev.run("posts", str(FIRST_POSTS))
         with self.progress.stage("promote dev → qa, for the first time"):

@@ -62,7 +62,7 @@ def tenant(installation: Installation) -> TenantUnderTest:
     found = TenantUnderTest(installation)
     for platform in installation.platforms:
         found.must_succeed({platform: ("platform.provision", {"platform": platform})})
-    provision = TENANT.provision_dag_id
-    found.must_succeed({name: (provision, {"environment": name, "build": ""}) for name in ENVIRONMENTS})
+    confs = {name: {"environment": name, "others": False, "build": ""} for name in ENVIRONMENTS}
+    found.must_succeed({name: (TENANT.provision_dag_id, conf) for name, conf in confs.items()})
     found.site("dev").run("posts", str(POSTS))
     return found

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from snaplift.aws.steps.inventory import collect, find_drift, look
+from snaplift.aws.steps.drift import find_drift
+from snaplift.aws.steps.inventory import collect, look
 from snaplift.cli.app import app
 from snaplift.cli.output import OUTPUT
 from snaplift.promotion.inventory import Holding
@@ -62,6 +63,17 @@ def test_nothing_has_drifted_until_somebody_changes_something_by_hand(
         rds.modify_db_instance(DBInstanceIdentifier=name, DeletionProtection=True, ApplyImmediately=True)
     assert (found.expected, found.found) == ("deletion protection", "none")
     assert name in found.mend
+
+
+def test_what_the_file_says_otherwise_than_a_stack_is_told_with_the_dag_that_mends_it(
+    installation: Installation, tmp_path: Path
+) -> None:
+    service = installation.tenant.model_dump(mode="json", by_alias=True, exclude_none=True)["service"]
+    service["health_check"]["interval"] = "9s"
+    changed = write_configuration(tmp_path / "changed", installation.platforms, service=service)
+    [found] = [each for each in find_drift(changed) if each.namespace == QA]
+    assert (found.thing, found.expected) == (f"stack {QA}", "as the configuration says")
+    assert f"Run {TENANT}.change for qa" in found.mend
 
 
 def test_s14_a_listing_that_is_refused_makes_neither(installation: Installation, configuration: Path) -> None:

@@ -11,6 +11,7 @@ import pymysql
 import pytest
 
 from snaplift import naming
+from snaplift.aws.errors import StepFailed
 from snaplift.aws.steps import dismantle, offboard, previews, reap
 from snaplift.aws.steps.finish import Aborted
 from snaplift.aws.steps.promotion import Done, find_lock, utc_now
@@ -185,6 +186,8 @@ def test_a_second_run_promotes_into_it_and_gives_it_more_time(beside: Installati
     bring_up(beside, "pr42", "second", release="new", ttl=5 * HOUR)
     (second,) = previews.find_previews(beside.platforms)
     assert second.namespace == first.namespace == f"{TENANT}-pr42"
+    assert first.expires is not None
+    assert second.expires is not None
     assert second.expires - first.expires > 3 * HOUR
     assert len(beside.instances("pr42")) == 1
 
@@ -217,6 +220,33 @@ def test_s16_a_preview_that_a_run_is_at_work_on_is_left_for_the_next_time(beside
     finally:
         with pytest.raises(Aborted):
             driver.finish()
+
+
+def forget(beside: Installation, name: str, *tags: str) -> None:
+    """Take tags off a preview's pointer, as a person does by mistake."""
+    pointer = naming.Namespace.parse(f"{TENANT}-{name}").pointer
+    beside.client("ssm").remove_tags_from_resource(ResourceType="Parameter", ResourceId=pointer, TagKeys=list(tags))
+
+
+def test_s42_a_preview_that_lost_its_tags_is_told_and_can_be_removed(beside: Installation) -> None:
+    before = everything(beside)
+    driver = Driver(beside.platforms, SETTINGS.with_preview("pr5", "qa"), "pr5", "lost")
+    given = (beside.platforms, driver.tenant, "pr5", HOUR, driver.run)
+    drive(lambda: previews.provision_preview(*given))
+    forget(beside, "pr5", naming.PLATFORM_TAG, naming.EXPIRES_TAG)
+    for find in (
+        lambda: take_away(beside, "pr5", "lost"),
+        lambda: offboard.find_targets(beside.platforms, SETTINGS, "all"),
+    ):
+        with pytest.raises(StepFailed, match=rf"{TENANT}/pr5/pointer is there, .*Key=snaplift:platform"):
+            find()
+    add = [{"Key": naming.PLATFORM_TAG, "Value": "platform-nonprod"}]
+    pointer = naming.Namespace.parse(f"{TENANT}-pr5").pointer
+    beside.client("ssm").add_tags_to_resource(ResourceType="Parameter", ResourceId=pointer, Tags=add)
+    assert expire(beside, "expire-lost", timedelta(days=400)) != []  # pr42's time is up by then, and this one stays
+    assert f"{TENANT}-pr5" in [each.namespace for each in offboard.find_targets(beside.platforms, SETTINGS, "all")]
+    take_away(beside, "pr5", "found")
+    assert everything(beside) == before
 
 
 def past(beside: Installation, name: str) -> None:
@@ -259,6 +289,27 @@ def test_s24_data_of_a_higher_class_are_refused_to_a_preview(beside: Installatio
     with pytest.raises(ValueError, match="they go there only masked, which a promotion does not do"):
         driver.plan("tested")
     take_away(beside, "pr4", "personal")
+
+
+def test_s24_a_release_goes_nowhere_that_its_tag_forbids_though_the_file_was_lowered(beside: Installation) -> None:
+    environments = {**SETTINGS.environments}
+    environments["dev"] = environments["dev"].model_copy(update={"data_class": "personal"})
+    of_people = SETTINGS.model_copy(update={"environments": environments})
+    driver = Driver(beside.platforms, of_people, "qa", "of people")
+    driver.promote("new")
+    active = beside.pointer("qa")[0].active
+    assert active is not None
+    [found] = beside.client("rds").describe_db_snapshots(DBSnapshotIdentifier=active.snapshot)["DBSnapshots"]
+    assert {"Key": "snaplift:data-class", "Value": "personal"} in found["TagList"]
+    given = SETTINGS.with_preview("pr4", "qa")
+    lowered = Driver(beside.platforms, given, "pr4", "lowered")
+    drive(lambda: previews.provision_preview(beside.platforms, given, "pr4", HOUR, lowered.run))
+    try:
+        with pytest.raises(ValueError, match=r"were personal when it was taken .* are internal now by the tenant's"):
+            lowered.plan("tested")
+    finally:
+        take_away(beside, "pr4", "lowered")
+        Driver(beside.platforms, SETTINGS, "qa", "internal again").promote("new")
 
 
 def test_s11_offboarding_takes_all_away_and_keeps_a_final_snapshot_of_each_database(beside: Installation) -> None:

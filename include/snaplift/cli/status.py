@@ -44,40 +44,74 @@ def status(
             typer.echo(each.model_dump_json())
         return
     OUTPUT.print(_table(wanted))
+    for lock in filter(None, (each.lock for each in wanted)):
+        OUTPUT.print(lock, markup=False, soft_wrap=True)
     OUTPUT.print(_total(wanted), markup=False, soft_wrap=True)
 
 
 def _table(found: list[Holding]) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for heading in ("namespace", "active", "previous", "service", "databases", "snapshots", "a month", "lock"):
+    table = Table(box=None, padding=(0, 1, 0, 0))
+    for heading in ("namespace", "revisions", "service", "databases", "snapshots", "a month", "lock"):
         table.add_column(heading, overflow="fold")
     for each in found:
         table.add_row(
             each.namespace if each.platform else f"{each.namespace} (in no file)",
-            each.unreadable or _release(each, "active"),
-            _release(each, "previous"),
-            f"{each.service.running} of {each.service.desired}, {each.service.rollout.lower()}" if each.service else "",
-            "\n".join(f"{one.name} {one.role}, {one.state}, {_age(one.since, each.as_of)}" for one in each.databases),
-            str(len(each.snapshots)),
+            _revisions(each),
+            f"{each.service.running} of {each.service.desired},\n{each.service.rollout.lower()}"
+            if each.service
+            else "",
+            _databases(each),
+            _snapshots(each),
             f"{each.monthly:,.2f} {each.currency}" if each.monthly is not None and each.currency else "?",
-            each.lock,
+            "held" if each.lock else "",
         )
     return table
 
 
-def _release(holding: Holding, role: str) -> str:
-    revision = getattr(holding.pointer, role) if holding.pointer else None
-    if revision is None:
-        return "nothing"
-    stands = "" if revision.database else " (its snapshot)"
-    return f"{revision.release or 'authored here'}{stands}"
+def _revisions(holding: Holding) -> str:
+    """What is active, previous and candidate: the release of each, and below it the build by container."""
+    pointer = holding.pointer
+    if pointer is None:
+        return holding.unreadable or "no pointer"
+    lines = [] if pointer.active else ["nothing is active"]
+    for role, revision in (
+        ("active", pointer.active),
+        ("previous", pointer.previous),
+        ("candidate", pointer.candidate),
+    ):
+        if revision is not None:
+            lines.append(f"{role} {revision.release or 'authored here'}")
+            lines += [] if revision.database else ["  (its snapshot)"]
+            lines += [f"  {name} {_short(digest)}" for name, digest in sorted(revision.build.items())]
+    return "\n".join(lines)
+
+
+def _short(digest: str) -> str:
+    """As much of a digest as one goes by; all of it is in the JSON."""
+    return digest.removeprefix("sha256:")[:12]
+
+
+def _databases(holding: Holding) -> str:
+    return "\n".join(
+        # All but an adopted one's begin with the namespace, which the row does as well.
+        f"{one.name.removeprefix(f'{holding.namespace}-')}\n  {one.role}, {one.state}, {_age(one.since, holding.as_of)}"
+        for one in holding.databases
+    )
+
+
+def _snapshots(holding: Holding) -> str:
+    """How many there are, and how old the newest and the oldest is."""
+    known = sorted((one.since for one in holding.snapshots if one.since is not None), reverse=True)
+    ages = list(dict.fromkeys(_age(since, holding.as_of) for since in (known[0], known[-1]))) if known else []
+    making = ["being taken"] if len(known) < len(holding.snapshots) else []
+    return ",\n".join([str(len(holding.snapshots)), *([" to ".join(ages)] if ages else []), *making])
 
 
 def _age(since: datetime | None, now: datetime) -> str:
     if since is None:
         return "being made"
     days = (now - since).days
-    return f"{days} days" if days else f"{(now - since).seconds // 3600} h"
+    return f"{days} day{'s' * (days > 1)}" if days else f"{(now - since).seconds // 3600} h"
 
 
 def _total(found: list[Holding]) -> str:

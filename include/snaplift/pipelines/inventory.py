@@ -22,8 +22,9 @@ Where a listing fails, nothing is written: what was collected last stands, with 
 """
 DRIFT_DOC: Final = """\
 Compares what runs with what the pointers and the configuration say: service and revision, databases, protection,
-class, tags, stacks. `report` fails once for each namespace that is not as it should be, and says what would mend it.
-Nothing is mended by itself. A namespace with a promotion under way is left out.
+class, tags, stacks with their templates and parameters, previews' time. `report` fails once for each namespace that is
+not as it should be, and says what would mend it. Nothing is mended by itself. A namespace with a promotion under way is
+left out; one that cannot be read is reported, and the others are compared.
 """
 
 
@@ -33,7 +34,11 @@ def inventory_dag(configuration: str) -> DAG:
     :param configuration: the folder with ``platforms.yaml``.
     """
     with common.fleet_dag(
-        INVENTORY_DAG_ID, "Collects what stands where, and what it costs", INVENTORY_DOC, "17 * * * *"
+        INVENTORY_DAG_ID,
+        "Collects what stands where, and what it costs",
+        INVENTORY_DOC,
+        "17 * * * *",
+        switched_on=True,
     ) as dag:
         CollectInventoryOperator(task_id="collect", configuration=configuration)
     return dag
@@ -44,7 +49,9 @@ def drift_dag(configuration: str) -> DAG:
 
     :param configuration: the folder with ``platforms.yaml``.
     """
-    with common.fleet_dag(DRIFT_DAG_ID, "Finds what is not as pointers and files say", DRIFT_DOC, "37 5 * * *") as dag:
+    with common.fleet_dag(
+        DRIFT_DAG_ID, "Finds what is not as pointers and files say", DRIFT_DOC, "37 5 * * *", switched_on=True
+    ) as dag:
         found = FindDriftOperator(task_id="find", configuration=configuration)
         ReportDriftOperator.partial(
             task_id="report",

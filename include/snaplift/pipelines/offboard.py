@@ -38,7 +38,7 @@ def offboard_dag(configuration: str) -> DAG:
         default_args={"owner": "snaplift", **common.RETRIES},
     ) as dag:
         found = FindOffboardedOperator(task_id="find", configuration=configuration)
-        approve = ApproveRemovalOperator(task_id="approve")
+        approve = ApproveRemovalOperator(task_id="approve", configuration=configuration)
         dismantle = OffboardOperator(task_id="dismantle", configuration=configuration)
         found >> approve >> dismantle
     common.set_params(

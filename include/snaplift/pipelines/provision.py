@@ -59,9 +59,9 @@ def provision_dag(name: str, tenant: Tenant | None, configuration: str) -> DAG:
         naming.Tenant.parse(name).provision_dag_id,
         dag_display_name=f"{name} provision",
         description=f"{tenant.description}: make an environment" if tenant else "This tenant's file is broken",
-        doc_md="Makes an environment's stack and pointer. Where data is authored, also the service and a database: an "
-        "empty one, which the tenant's `setup` fills, or one from a snapshot, which `adapt` makes its own. The other "
-        "environments get theirs by their first promotion.",
+        doc_md="Makes an environment's stack and pointer; started for the first one, those of all. Where data is "
+        "authored, also the service and a database: an empty one, which the tenant's `setup` fills, or one from a "
+        "snapshot, which `adapt` makes its own. The other environments get theirs by their first promotion.",
         schedule=None,
         allowed_run_types=common.BY_HAND,
         tags=common.tags(name, "provision", tenant),
@@ -84,6 +84,12 @@ def provision_dag(name: str, tenant: Tenant | None, configuration: str) -> DAG:
 def _params(tenant: Tenant | None) -> dict[str, Param]:
     return {
         "environment": common.environment_param(tenant.environments if tenant else [], "Which one to make."),
+        "others": Param(
+            True,
+            type="boolean",
+            title="The others too",
+            description_md="With the first environment: make the stacks and pointers of the tenant's others as well.",
+        ),
         "build": common.text_param(
             "",
             title="Build",

@@ -115,24 +115,22 @@ def differing(wanted: Mapping[str, str], found: Mapping[str, str]) -> tuple[str,
     )
 
 
-def is_needed(
+def unlike(
     wanted: Stack,
     template: Mapping[str, Any],
     parameters: Mapping[str, str],
     tags: Mapping[str, str],
     *,
     live: Collection[str] = (),
-) -> bool:
-    """Say whether a stack's template, parameters or tags are not as wanted.
+) -> tuple[str, ...]:
+    """Say what of a stack is not as wanted: its template, parameters each with both values, its tags; nothing: none.
 
     :param live: parameters that are set meanwhile through another API: by themselves they are no reason.
     """
     values = {name: value for name, value in wanted.parameters.items() if name not in live}
-    return (
-        template != json.loads(wanted.body)
-        or bool(differing(values, parameters))
-        or any(tags.get(name) != value for name, value in wanted.tags.items())
-    )
+    of_template = ("its template",) if template != json.loads(wanted.body) else ()
+    of_tags = ("its tags",) if any(tags.get(name) != value for name, value in wanted.tags.items()) else ()
+    return of_template + differing(values, parameters) + of_tags
 
 
 def refusals(change: StackChange, template: Mapping[str, Any]) -> list[str]:

@@ -36,7 +36,9 @@ def cost_of(thing: Thing, prices: Prices | None) -> Cost | None:
     if thing.kind == "snapshot":
         amount, at_most = thing.size * prices.snapshot_gb_month, True
     elif thing.kind == "instance" and (hour := prices.instance_hour.get(thing.instance_class)) is not None:
-        amount, at_most = hour * HOURS_A_MONTH + thing.size * prices.storage_gb_month, False
+        # A standby in another zone is an instance, and storage, of its own (RDS: pricing, Multi-AZ deployments).
+        copies = 2 if thing.multi_az else 1
+        amount, at_most = copies * (hour * HOURS_A_MONTH + thing.size * prices.storage_gb_month), False
     else:
         return None
     return Cost(amount=round(amount, 2), currency=prices.currency, at_most=at_most)

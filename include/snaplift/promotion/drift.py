@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import timedelta
 from typing import Final
 
 from snaplift import naming
 from snaplift.promotion.earlier import PASSING_STATES
-from snaplift.promotion.estate import SeenService, Survey, Thing
+from snaplift.promotion.estate import SeenService, Survey, Thing, ThingKind, owner
 from snaplift.promotion.plan import Frozen
 from snaplift.promotion.pointer import DatabaseReference, Pointer, Revision
+from snaplift.promotion.previews import untold
 from snaplift.stacks.settings import EnvironmentSettings
 
 _AT_REST: Final = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE"})
+
+OVERDUE: Final = timedelta(days=1)
+"""How long a preview may stand when its time is up: fleet.expire looks every quarter of an hour."""
+_TAGGED: Final[frozenset[ThingKind]] = frozenset({"secret", "snapshot", "parameter"})
+"""Whose tags are looked at by their names. The service's and the databases' are where the pointer names them, stacks'
+where they are compared with the configuration."""
 
 
 class Deviation(Frozen):
@@ -37,13 +46,11 @@ def deviations(survey: Survey, settings: Mapping[str, EnvironmentSettings], brok
     :param settings: of every namespace that the configuration names on a platform of this survey.
     :param broken: tenants whose file cannot be read: of what they have only the pointer's part is compared.
     """
-    locked = {lock.namespace for lock in survey.locks}
-    unknown = set(broken)
+    unknown, index = set(broken), _Index(survey)
     found: list[Deviation] = []
-    for name in sorted({*settings, *_namespaces(survey)} - locked):
-        namespace = naming.Namespace.parse(name)
-        known = settings.get(name)
-        look = _Look(survey, namespace, known)
+    for namespace in compared(survey, settings):
+        known = settings.get(str(namespace))
+        look = _Look(index, namespace, known)
         preview = namespace.is_preview and look.seen is not None  # it is in no file
         if known is None and str(namespace.tenant) not in unknown and not preview:
             found.append(look.unconfigured())
@@ -51,25 +58,76 @@ def deviations(survey: Survey, settings: Mapping[str, EnvironmentSettings], brok
     return found
 
 
-def _namespaces(survey: Survey) -> set[str]:
+def compared(survey: Survey, settings: Iterable[str]) -> list[naming.Namespace]:
+    """Name what is compared, in order: what the configuration names, and what something of ours is for.
+
+    :param settings: the namespaces that the configuration names on a platform of this survey.
+    """
     things = (thing for thing in survey.things if thing.is_ours(survey.installation))
-    return {str(thing.namespace) for thing in things if thing.namespace is not None}
+    found = {str(thing.namespace) for thing in things if thing.namespace is not None}
+    locked = {lock.namespace for lock in survey.locks}
+    return [naming.Namespace.parse(name) for name in sorted({*settings, *found} - locked)]
+
+
+def of_stack(namespace: naming.Namespace, stack: str, unlike: Iterable[str]) -> Deviation | None:
+    """Say that a stack is not as the configuration says; none: it is.
+
+    :param unlike: what of it is not.
+    """
+    if not (what := ", ".join(unlike)):
+        return None
+    mend = f"Run {namespace.tenant.change_dag_id} for {namespace.environment}: it shows the change, and makes it"
+    expected, found = "as the configuration says", f"otherwise: {what}"
+    return Deviation(namespace=str(namespace), thing=f"stack {stack}", expected=expected, found=found, mend=mend)
+
+
+def unreadable(namespace: naming.Namespace, why: str) -> Deviation:
+    """Say that a namespace's stacks could not be compared with the configuration."""
+    mend = "Nothing is concluded of them; the others were looked at. The next run looks again"
+    return Deviation(
+        namespace=str(namespace), thing=f"stacks of {namespace}", expected="to be read", found=why, mend=mend
+    )
+
+
+class _Index:
+    """A survey, so that of a large one each namespace's part is found at once."""
+
+    def __init__(self, survey: Survey) -> None:
+        self.survey = survey
+        self.pointers = {each.namespace: each for each in survey.pointers}
+        self.of: dict[naming.Namespace, list[Thing]] = defaultdict(list)
+        """By the namespace that their tags name."""
+        self.named: dict[naming.Namespace, list[Thing]] = defaultdict(list)
+        """By the namespace whose they would be by their names."""
+        self.instances: dict[str, Thing] = {}
+        for thing in survey.things:
+            if thing.namespace is not None:
+                self.of[thing.namespace].append(thing)
+            if (named := owner(thing.kind, thing.name)) is not None:
+                self.named[named].append(thing)
+            if thing.kind == "instance":
+                self.instances[thing.name] = thing
 
 
 class _Look:
     """One namespace, compared."""
 
-    def __init__(self, survey: Survey, namespace: naming.Namespace, settings: EnvironmentSettings | None) -> None:
+    def __init__(self, index: _Index, namespace: naming.Namespace, settings: EnvironmentSettings | None) -> None:
         self.namespace = namespace
         self.settings = settings
-        self.seen = survey.pointer(namespace)
-        self.things = [each for each in survey.things if each.namespace == namespace]
-        self.everything = survey.things
-        self.services = survey.services
-        self.installation = survey.installation
+        self.seen = index.pointers.get(str(namespace))
+        self.things = index.of.get(namespace, [])
+        self.named = index.named.get(namespace, [])
+        self.instances = index.instances
+        self.survey = index.survey
+        self.services = index.survey.services
+        self.installation = index.survey.installation
 
     def all(self) -> Iterator[Deviation]:
         yield from self._stacks()
+        yield from self._tags()
+        if self.namespace.is_preview:
+            yield from self._preview()
         if self.seen is None:
             if self.things:
                 yield self._deviation(
@@ -99,6 +157,35 @@ class _Look:
             if stack.kind == "stack" and stack.state not in _AT_REST:
                 mend = "See the stack's events (runbook: a stack failed)"
                 yield self._deviation(f"stack {stack.name}", "at rest", stack.state, mend)
+
+    # -- tags --------------------------------------------------------------------------------------------------
+
+    def _tags(self) -> Iterator[Deviation]:
+        for thing in self.named:
+            if thing.kind not in _TAGGED or naming.is_ours(thing.tags, self.installation, self.namespace):
+                continue
+            if thing.tags.get(naming.INSTALLATION_TAG) in {None, self.installation}:  # otherwise it is theirs
+                mend = "Put its tags back: whatever has lost them is looked after by nobody"
+                yield self._deviation(str(thing), "tags of this namespace", str(thing.tags or "none"), mend)
+
+    def _preview(self) -> Iterator[Deviation]:
+        """A preview's time and place are tags of its pointer: without them it would stay for ever."""
+        pointer = next((each for each in self.named if each.kind == "parameter"), None)
+        if pointer is None or not naming.is_ours(pointer.tags, self.installation, self.namespace):
+            return  # said already
+        thing, places = f"preview {self.namespace}", [each.platform for each in self.survey.places]
+        platform, until = pointer.tags.get(naming.PLATFORM_TAG), naming.read_expiry(pointer.tags)
+        if platform not in places:
+            mend = untold(self.namespace, pointer.tags, self.installation, places)
+            yield self._deviation(thing, f"the tag {naming.PLATFORM_TAG}, one of ours", platform or "none", mend)
+        remove = f"{self.namespace.tenant.preview_remove_dag_id} with {self.namespace.environment}"
+        if until is None:
+            said = pointer.tags.get(naming.EXPIRES_TAG, "none")
+            mend = f"It never goes by itself: run {remove}, or {self.namespace.tenant.preview_dag_id} to give it time"
+            yield self._deviation(thing, f"the tag {naming.EXPIRES_TAG}, until when it stands", said, mend)
+        elif until + OVERDUE < self.survey.as_of:
+            mend = f"See whether fleet.expire is switched on, and what its last runs say; or run {remove}"
+            yield self._deviation(thing, f"gone since {until:%Y-%m-%d %H:%M} UTC", "that it stands", mend)
 
     # -- the service -------------------------------------------------------------------------------------------
 
@@ -130,43 +217,43 @@ class _Look:
     # -- databases ---------------------------------------------------------------------------------------------
 
     def _databases(self, pointer: Pointer) -> Iterator[Deviation]:
+        told = set()
         for role, revision in (("active", pointer.active), ("previous", pointer.previous)):
-            if revision is not None and revision.database is not None:
+            # A code-only deployment names one database as both.
+            if revision is not None and revision.database is not None and revision.database.resource_id not in told:
+                told.add(revision.database.resource_id)
                 yield from self._database(role, revision.database)
 
     def _database(self, role: str, wanted: DatabaseReference) -> Iterator[Deviation]:
         thing = f"database {wanted.name} ({role})"
-        instances = [each for each in self.everything if each.kind == "instance" and each.name == wanted.name]
-        if not instances:
+        instance = self.instances.get(wanted.name)
+        if instance is None:
             mend = "Restore its snapshot by promoting its release again" if role == "active" else "No rollback to it"
             yield self._deviation(thing, wanted.resource_id, "no instance", mend)
             return
-        [instance] = instances
         if instance.resource_id != wanted.resource_id:
             mend = "It was made again by hand: promote its release again"
             yield self._deviation(thing, wanted.resource_id, instance.resource_id, mend)
         if instance.state not in PASSING_STATES:
             yield self._deviation(thing, "a state that serves", instance.state, "Start or repair it in RDS")
+        if not instance.protected:
+            mend = f"aws rds modify-db-instance --db-instance-identifier {instance.name} --deletion-protection"
+            yield self._deviation(thing, "deletion protection", "none", mend)
         if role == "active":
             yield from self._as_configured(thing, instance)
         if not naming.is_ours(instance.tags, self.installation, self.namespace):
             yield self._deviation(thing, "tags of this namespace", str(instance.tags or "none"), "Put its tags back")
 
     def _as_configured(self, thing: str, instance: Thing) -> Iterator[Deviation]:
-        if not instance.protected:
-            yield self._deviation(
-                thing, "deletion protection", "none", f"aws rds modify-db-instance --db-instance-identifier "
-                f"{instance.name} --deletion-protection"
-            )  # fmt: skip
         if self.settings is None:
             return
-        wanted = self.settings.database
+        wanted, mend = self.settings.database, "The next promotion brings what the file says"
         if instance.instance_class != wanted.instance_class:
-            mend = "The next promotion brings what the file says"
             yield self._deviation(f"{thing}, its class", wanted.instance_class, instance.instance_class, mend)
         if instance.size < wanted.storage:
-            mend = "The next promotion brings what the file says"
             yield self._deviation(f"{thing}, its storage", f"{wanted.storage} GB", f"{instance.size} GB", mend)
+        if instance.multi_az != wanted.multi_az:
+            yield self._deviation(f"{thing}, its zones", _zones(wanted.multi_az), _zones(instance.multi_az), mend)
 
     def _deviation(self, thing: str, expected: str, found: str, mend: str) -> Deviation:
         return Deviation(namespace=str(self.namespace), thing=thing, expected=expected, found=found, mend=mend)
@@ -174,3 +261,7 @@ class _Look:
 
 def _short(revisions: Iterable[str]) -> str:
     return ", ".join(each.rpartition("/")[2] for each in revisions) or "nothing"
+
+
+def _zones(multi_az: bool) -> str:  # noqa: FBT001
+    return "a standby in another zone" if multi_az else "one"

@@ -33,6 +33,8 @@ class Thing(Frozen):
     size: int = 0
     """GB of a database or snapshot."""
     instance_class: str = ""
+    multi_az: bool = False
+    """Whether an instance has a standby in another zone."""
     tags: dict[str, str] = Field(default_factory=dict)
     outputs: dict[str, str] = Field(default_factory=dict)
     """A stack's."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
-from snaplift.config.tenant import Tenant
+from snaplift.config.tenant import Approval, Tenant
 
 ALL: Final = "all"
 APPROVED: Final = "Approve"
@@ -35,6 +36,24 @@ def check_alone(tenant: Tenant, asked: str, standing: list[str]) -> None:
         raise OffboardingRefused(
             f"{tenant.tenant}-{asked} is what {', '.join(left)} is promoted from, which stands: take that away first"
         )
+
+
+def approval(tenant: Tenant, environments: Iterable[str]) -> Approval:
+    """Say who may say yes, and until when: whoever may in each of the environments that go, and the shortest time.
+
+    :param environments: those that go; a preview's, which is in no file, asks nobody by itself.
+    :raises OffboardingRefused: nobody may in all of them.
+    """
+    known = (tenant.environments.get(name) for name in environments)
+    named = [each.approval for each in known if each is not None and each.approval is not None]
+    restricted = [each.users for each in named if each.users]
+    users = tuple(sorted(set(restricted[0]).intersection(*restricted))) if restricted else ()
+    if restricted and not users:
+        raise OffboardingRefused(
+            f"nobody may approve all of these environments of {tenant.tenant} by the tenant's file: take them away one "
+            "at a time, each with its own approver"
+        )
+    return Approval(timeout=min((each.timeout for each in named), default=Approval().timeout), users=users)
 
 
 def check_confirmed(tenant: str, typed: str) -> None:

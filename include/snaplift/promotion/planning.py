@@ -46,6 +46,8 @@ class Snapshot(Frozen):
     key_arn: str | None
     family: str
     storage: int
+    data_class: str | None = None
+    """What its tag says that its data were; none: it has no such tag."""
 
 
 class Facts(Frozen):
@@ -214,13 +216,18 @@ def _reasons_of_data(plan: Plan, facts: Facts) -> Iterator[str]:
         return
     if plan.source.place.account != plan.place.account or plan.source.place.region != plan.place.region:
         yield f"{plan.source_name} is in another account or region than {plan.name}: a copy there is not supported yet"
-    if plan.mode != "refresh" and (why := data_class.refusal(plan.tenant, plan.source.environment, plan.environment)):
+    if plan.mode != "refresh" and (why := _why_too_high(plan, facts.snapshot, plan.source.environment)):
         yield why
     data: Instance | Snapshot | None = facts.instance if plan.takes_snapshot else facts.snapshot
     if data is None:
         yield _no_data(plan, facts)
         return
     yield from _reasons_of_copy(plan, facts, data)
+
+
+def _why_too_high(plan: Plan, snapshot: Snapshot | None, source: str) -> str:
+    carried = (snapshot.identifier, snapshot.data_class) if snapshot else ("", None)
+    return data_class.refusal(plan.tenant, source, plan.environment, *carried)
 
 
 def _no_data(plan: Plan, facts: Facts) -> str:
@@ -275,6 +282,8 @@ def _reasons_of_import(plan: Plan, facts: Facts) -> Iterator[str]:
         )
     if found.status != "available":
         yield f"snapshot {found.identifier} is {found.status}, not available"
+    if why := _why_too_high(plan, found, plan.environment):  # it may be a copy of a release of ours
+        yield why
 
 
 def _copy_of(snapshot: str) -> str:

@@ -17,27 +17,49 @@ class StandingPreview(Frozen):
 
     namespace: str
     platform: str
-    expires: datetime
+    expires: datetime | None
+    """None: its tags do not say it any more. It stands, and goes only when a person removes it."""
 
     @classmethod
     def read(cls, name: naming.Namespace, tags: dict[str, str], installation: str) -> Self | None:
-        """Read a pointer's tags. None: it is no preview of this installation, whatever else they say."""
-        expires, platform = naming.read_expiry(tags), tags.get(naming.PLATFORM_TAG)
-        if not name.is_preview or not naming.is_ours(tags, installation, name) or expires is None or not platform:
+        """Read a pointer's tags. None: it is no preview of this installation, or they do not say where it is."""
+        platform = tags.get(naming.PLATFORM_TAG)
+        if not name.is_preview or not naming.is_ours(tags, installation, name) or not platform:
             return None
-        return cls(namespace=str(name), platform=platform, expires=expires)
+        return cls(namespace=str(name), platform=platform, expires=naming.read_expiry(tags))
 
     @property
     def name(self) -> naming.Namespace:
         return naming.Namespace.parse(self.namespace)
 
-    def is_expired(self, now: datetime) -> bool:
-        return self.expires <= now
+
+def expired(found: Iterable[StandingPreview], now: datetime) -> list[tuple[datetime, StandingPreview]]:
+    """Those whose time is up, each with when it was, the longest ago first."""
+    up = ((each.expires, each) for each in found if each.expires is not None and each.expires <= now)
+    return sorted(up, key=lambda each: (each[0], each[1].namespace))
 
 
-def expired(found: Iterable[StandingPreview], now: datetime) -> list[StandingPreview]:
-    """Those whose time is up, the longest ago first."""
-    return sorted((each for each in found if each.is_expired(now)), key=lambda each: (each.expires, each.namespace))
+def untold(name: naming.Namespace, tags: dict[str, str], installation: str, platforms: Iterable[str]) -> str:
+    """Say why a preview cannot be taken away although its pointer is there, and what to do.
+
+    :param tags: the pointer's, of which :meth:`StandingPreview.read` makes nothing, or another platform's preview.
+    :param platforms: that there are.
+    """
+    known, platform = sorted(platforms), tags.get(naming.PLATFORM_TAG)
+    if (other := tags.get(naming.INSTALLATION_TAG)) is not None and other != installation:
+        return f"{name.pointer} was not made by {installation}, but by {other}: it is left alone"
+    if naming.is_ours(tags, installation, name) and platform:
+        return (
+            f"{name.pointer} says that {name} is on {platform}, and platforms.yaml has no such platform where it is: "
+            f"put it back there first, or correct the tag {naming.PLATFORM_TAG}"
+        )
+    wanted = {naming.INSTALLATION_TAG: installation, naming.NAMESPACE_TAG: str(name)}
+    put = " ".join(f"Key={key},Value={value}" for key, value in wanted.items())
+    return (
+        f"{name.pointer} is there, and its tags do not say that {name} is ours and on which platform: put them back, "
+        f"then again: aws ssm add-tags-to-resource --resource-type Parameter --resource-id {name.pointer} --tags {put} "
+        f"Key={naming.PLATFORM_TAG},Value=<{' or '.join(known)}>"
+    )
 
 
 def time_to_live(previews: Previews, asked: str) -> timedelta:

@@ -52,7 +52,7 @@ class Catalogue:
 
     def provision(self, *environments: str) -> None:
         """Make the namespaces of environments."""
-        conf = {name: {"environment": name, "build": ""} for name in environments}
+        conf = {name: {"environment": name, "others": False, "build": ""} for name in environments}
         self.succeed({name: self.start(TENANT.provision_dag_id, conf[name]) for name in environments})
         self.namespaces += [Namespace(TENANT, name) for name in environments]
 

@@ -72,9 +72,11 @@ def test_nothing_but_the_nightly_dags_and_the_fleets_runs_by_itself(dags: dict[s
     assert scheduled == FLEET_SCHEDULED | {"ab-0200.nightly", "xy-0146.nightly"}
 
 
-def test_only_the_recovery_and_the_end_of_previews_are_switched_on_without_a_person(dags: dict[str, DAG]) -> None:
+def test_only_the_recovery_the_end_of_previews_and_what_only_reads_are_switched_on_without_a_person(
+    dags: dict[str, DAG],
+) -> None:
     switched_on = {name for name, dag in dags.items() if dag.is_paused_upon_creation is False}
-    assert switched_on == {"fleet.recover", "fleet.expire"}
+    assert switched_on == {"fleet.recover", "fleet.expire", "fleet.inventory", "fleet.drift"}
 
 
 # -- the files -------------------------------------------------------------------------------------------------

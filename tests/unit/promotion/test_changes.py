@@ -14,9 +14,9 @@ from snaplift.promotion.changes import (
     as_text,
     change_set_name,
     describe,
-    is_needed,
     old_revision,
     refusals,
+    unlike,
 )
 from snaplift.promotion.lock import LockLost, Record
 from snaplift.promotion.plan import Place
@@ -116,9 +116,9 @@ def test_any_other_revision_is_refused(runs: str | None, passed: str) -> None:
 # -- whether there is anything to do ---------------------------------------------------------------------------
 
 
-def standing(**changes: Any) -> bool:
+def standing(**changes: Any) -> tuple[str, ...]:
     found = {"template": json.loads(STACK.body), "parameters": STACK.parameters, "tags": STACK.tags, **changes}
-    return is_needed(STACK, **found)
+    return unlike(STACK, **found)
 
 
 def test_a_stack_that_is_as_wanted_needs_no_change_set() -> None:
@@ -127,12 +127,12 @@ def test_a_stack_that_is_as_wanted_needs_no_change_set() -> None:
 
 
 def test_a_template_a_parameter_or_a_tag_makes_a_difference() -> None:
-    assert standing(template={**STACK.template, "Description": "older"})
-    assert standing(tags={})
+    assert standing(template={**STACK.template, "Description": "older"}) == ("its template",)
+    assert standing(tags={}) == ("its tags",)
     with_key = STACK.with_parameters(KeyArn="arn:b")
     given: dict[str, Any] = {"template": json.loads(STACK.body), "tags": STACK.tags}
-    assert is_needed(with_key, parameters={"KeyArn": "arn:a"}, **given)
-    assert not is_needed(with_key, parameters={"KeyArn": "arn:a"}, live=("KeyArn",), **given)
+    assert unlike(with_key, parameters={"KeyArn": "arn:a"}, **given) == ("KeyArn: arn:a → arn:b",)
+    assert not unlike(with_key, parameters={"KeyArn": "arn:a"}, live=("KeyArn",), **given)
 
 
 # -- telling it ------------------------------------------------------------------------------------------------

@@ -40,6 +40,11 @@ def test_a_database_costs_its_hours_and_its_storage_and_a_snapshot_at_most_its_s
     assert str(cost_of(SNAPSHOT, PRICES)) == "at most 10.00 USD"
 
 
+def test_a_standby_in_another_zone_costs_the_same_again() -> None:
+    twice = cost_of(DATABASE.model_copy(update={"multi_az": True}), PRICES)
+    assert twice == Cost(amount=2 * (0.02 * HOURS_A_MONTH + 2), currency="USD", at_most=False)
+
+
 @pytest.mark.parametrize(
     "unpriced", [DATABASE.model_copy(update={"instance_class": "db.r7g.large"}), thing("secret", "snaplift/x")]
 )

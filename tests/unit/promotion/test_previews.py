@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from snaplift import naming
 from snaplift.config.previews import InvalidPreview, Previews
-from snaplift.promotion.previews import StandingPreview, expired, refusal, time_to_live
+from snaplift.promotion.previews import StandingPreview, expired, refusal, time_to_live, untold
 
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -16,13 +17,19 @@ SETTINGS = Previews(like="qa", most=2)
 NAME = naming.Namespace.parse("xy-0146-pr42")
 
 
-def standing(name: str = "pr42", until: datetime = NOW, tenant: str = "xy-0146") -> StandingPreview:
+def standing(name: str = "pr42", until: datetime | None = NOW, tenant: str = "xy-0146") -> StandingPreview:
     return StandingPreview(namespace=f"{tenant}-{name}", platform="platform-new", expires=until)
 
 
 def test_those_whose_time_is_up_go_the_longest_ago_first() -> None:
     found = [standing("pr1", NOW), standing("pr2", NOW + HOUR), standing("pr3", NOW - HOUR)]
-    assert [each.namespace for each in expired(found, NOW)] == ["xy-0146-pr3", "xy-0146-pr1"]
+    assert [each.namespace for _, each in expired(found, NOW)] == ["xy-0146-pr3", "xy-0146-pr1"]
+
+
+def test_s42_one_whose_pointer_does_not_say_until_when_never_ends_by_itself_and_takes_its_room() -> None:
+    lost = standing("pr1", None)
+    assert expired([lost], NOW + 1000 * HOUR) == []
+    assert "2 previews of xy-0146 stand" in refusal(NAME, "platform-new", SETTINGS, [lost, standing("pr2")])
 
 
 @pytest.mark.parametrize(
@@ -71,14 +78,40 @@ def test_a_pointers_tags_tell_where_and_until_when() -> None:
     [
         {**TAGS, naming.INSTALLATION_TAG: "other"},
         {**TAGS, naming.NAMESPACE_TAG: "xy-0146-pr4"},
-        {**TAGS, naming.EXPIRES_TAG: "soon"},
-        {key: value for key, value in TAGS.items() if key != naming.EXPIRES_TAG},
         {key: value for key, value in TAGS.items() if key != naming.PLATFORM_TAG},
         {},
     ],
 )
 def test_s13_anything_else_is_no_preview(tags: dict[str, str]) -> None:
     assert StandingPreview.read(NAME, tags, "acme") is None
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        {**TAGS, naming.EXPIRES_TAG: "soon"},
+        {key: value for key, value in TAGS.items() if key != naming.EXPIRES_TAG},
+    ],
+)
+def test_s42_one_that_lost_its_time_is_a_preview_all_the_same(tags: dict[str, str]) -> None:
+    assert StandingPreview.read(NAME, tags, "acme") == standing(until=None)
+
+
+@pytest.mark.parametrize(
+    ("tags", "said"),
+    [
+        ({**TAGS, naming.INSTALLATION_TAG: "other"}, "was not made by acme, but by other: it is left alone"),
+        (
+            {**TAGS, naming.PLATFORM_TAG: "platform-gone"},
+            "is on platform-gone, and platforms.yaml has no such",
+        ),
+        ({}, "add-tags-to-resource .*Key=snaplift:platform,Value=<platform-a or platform-b>"),
+        ({**TAGS, naming.PLATFORM_TAG: ""}, "put them back, then again"),
+        ({**TAGS, naming.NAMESPACE_TAG: "xy-0146-pr4"}, "Key=snaplift:namespace,Value=xy-0146-pr42"),
+    ],
+)
+def test_s42_a_pointer_that_cannot_be_told_is_told_with_what_to_do(tags: dict[str, str], said: str) -> None:
+    assert re.search(said, untold(NAME, tags, "acme", ["platform-b", "platform-a"]))
 
 
 def test_s13_an_environment_is_no_preview_whatever_its_tags_say() -> None:

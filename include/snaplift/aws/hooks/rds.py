@@ -69,6 +69,8 @@ class FoundInstance:
     """Its cluster, its source and its read replicas: it is not alone."""
     pending: tuple[str, ...] = ()
     """Changes that wait for its maintenance window."""
+    multi_az: bool = False
+    """Whether it has a standby in another zone."""
 
     @property
     def family(self) -> str:
@@ -121,6 +123,7 @@ def _instance(found: DBInstanceTypeDef) -> FoundInstance:
         backups=found.get("BackupRetentionPeriod", 0),
         security_groups=tuple(each["VpcSecurityGroupId"] for each in found.get("VpcSecurityGroups", [])),
         pending=tuple(sorted(found.get("PendingModifiedValues", {}))),
+        multi_az=found.get("MultiAZ", False),
         related=tuple(
             filter(
                 None,

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from airflow.sdk import Variable
 
 from snaplift.aws.operators.base import AdvancingOperator
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from airflow.sdk import Context
 
@@ -34,16 +35,60 @@ def forget(namespace: str) -> None:
     Variable.delete(f"{PREFIX}{namespace}")
 
 
-class CollectInventoryOperator(AdvancingOperator):
-    """Survey what stands, and write down what each namespace has."""
+def kept() -> list[str]:
+    """Name the namespaces of which is written down what they have."""
+    return sorted(key.removeprefix(PREFIX) for key in Variable.keys(prefix=PREFIX))
+
+
+def forget_vanished(found: Iterable[Holding], since: datetime) -> None:
+    """Forget what is not there any more: taken away by hand, or by an Airflow that could not say so.
+
+    :param since: when the look at what is there began. What was written down later has come meanwhile.
+    """
+    there = {holding.namespace for holding in found}
+    for namespace in kept():
+        if namespace in there:
+            continue
+        said = Variable.get(f"{PREFIX}{namespace}", default=None, deserialize_json=True)
+        as_of = said.get("as_of") if isinstance(said, dict) else None
+        if as_of is None or datetime.fromisoformat(str(as_of)) < since:
+            forget(namespace)
+
+
+class _LookingOperator(AdvancingOperator):
+    """Looks at the whole fleet. Before anything was ever there, that nothing is there is no failure."""
+
+    nothing: ClassVar[dict[str, Any]] = {}
+    """The result then."""
 
     def advance(self, context: Context) -> Done:  # noqa: ARG002  # the operators' signature
-        from snaplift.aws.steps.inventory import collect
         from snaplift.aws.steps.promotion import Done
+        from snaplift.aws.steps.survey import NothingStands
 
+        try:
+            return self.look()
+        except NothingStands as error:
+            if kept():  # there was something: another region, another account's connection
+                raise
+            return Done({**self.nothing}, skipped=str(error))
+
+    def look(self) -> Done:
+        """Do the work."""
+        raise NotImplementedError
+
+
+class CollectInventoryOperator(_LookingOperator):
+    """Survey what stands, and write down what each namespace has; what is gone is forgotten."""
+
+    def look(self) -> Done:
+        from snaplift.aws.steps.inventory import collect
+        from snaplift.aws.steps.promotion import Done, utc_now
+
+        began = utc_now()
         found = collect(Path(self.configuration))
         for holding in found:
             keep(holding)
+        forget_vanished(found, began)
         costs: dict[str, float] = {}
         for holding in found:
             if holding.monthly is not None and holding.currency:
@@ -51,14 +96,16 @@ class CollectInventoryOperator(AdvancingOperator):
         return Done({"namespaces": len(found), "a_month": costs})
 
 
-class FindDriftOperator(AdvancingOperator):
+class FindDriftOperator(_LookingOperator):
     """Compare what stands with pointers and configuration; a list of namespaces is the task's XCom."""
+
+    nothing: ClassVar[dict[str, Any]] = {"namespaces": []}
 
     def execute(self, context: Context, event: dict[str, str] | None = None) -> Any:
         return super().execute(context, event)["namespaces"]
 
-    def advance(self, context: Context) -> Done:  # noqa: ARG002  # the operators' signature
-        from snaplift.aws.steps.inventory import find_drift
+    def look(self) -> Done:
+        from snaplift.aws.steps.drift import find_drift
         from snaplift.aws.steps.promotion import Done
 
         found: dict[str, list[str]] = {}

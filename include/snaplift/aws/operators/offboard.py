@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,12 +15,21 @@ if TYPE_CHECKING:
 
     from snaplift.aws.steps.offboard import Target
     from snaplift.aws.steps.promotion import Done
+    from snaplift.config.tenant import Approval
     from snaplift.promotion.wait import Wait
 
 FIND = "find"
 APPROVE = "approve"
 SUMMARY = "summary"
 """The XCom that tells who is asked what is to go."""
+
+
+def shown(context: Context) -> list[Target]:
+    """What a person was shown, and no other: an environment that was added since stays."""
+    from snaplift.aws.steps.offboard import Target
+
+    found = (context["ti"].xcom_pull(task_ids=FIND) or {}).get("namespaces", [])
+    return [Target.model_validate(each) for each in found]
 
 
 class _OffboardingOperator(AdvancingOperator):
@@ -55,18 +63,35 @@ class FindOffboardedOperator(_OffboardingOperator):
 
 
 class ApproveRemovalOperator(ApprovalOperator):
-    """Show what is to go, and wait for an answer; a refusal fails the run, and so does none in time."""
+    """Show what is to go, and wait for an answer, from those whom its environments name.
 
-    def __init__(self, **kwargs: Any) -> None:
+    A refusal fails the run, and so does no answer in time.
+    """
+
+    def __init__(self, *, configuration: str, **kwargs: Any) -> None:
         super().__init__(
             subject="Take {{ params.tenant }} away ({{ params.environment }})?",
             body=f"{{{{ ti.xcom_pull(task_ids='{FIND}', key='{SUMMARY}') }}}}",
-            response_timeout=timedelta(hours=12),
             fail_on_reject=True,
             # A rejection that is retried would be asked again.
             retries=0,
             **kwargs,
         )
+        self.configuration = configuration
+
+    def execute(self, context: Context) -> Any:
+        approval = self._approval(context)
+        self.response_timeout = approval.timeout
+        self.assigned_users = [{"id": user, "name": user} for user in approval.users] or None
+        return super().execute(context)
+
+    def _approval(self, context: Context) -> Approval:
+        from snaplift.config.loading import load_platforms, load_tenant_named
+        from snaplift.promotion.offboarding import approval
+
+        root = Path(self.configuration)
+        tenant = load_tenant_named(root, str(context["params"]["tenant"]), load_platforms(root))
+        return approval(tenant, [target.name.environment for target in shown(context)])
 
 
 class OffboardOperator(_OffboardingOperator, DismantlingOperator):
@@ -78,14 +103,7 @@ class OffboardOperator(_OffboardingOperator, DismantlingOperator):
         from snaplift.promotion.offboarding import check_approved
 
         check_approved(context["ti"].xcom_pull(task_ids=APPROVE))
-        return advance(self.platforms(), self._found(context), self.run_of(context), this_airflow())
-
-    def _found(self, context: Context) -> list[Target]:
-        """What a person was shown, and no other: an environment that was added since stays."""
-        from snaplift.aws.steps.offboard import Target
-
-        shown = (context["ti"].xcom_pull(task_ids=FIND) or {}).get("namespaces", [])
-        return [Target.model_validate(each) for each in shown]
+        return advance(self.platforms(), shown(context), self.run_of(context), this_airflow())
 
     def namespaces(self, context: Context) -> list[str]:
-        return [target.namespace for target in self._found(context)]
+        return [target.namespace for target in shown(context)]

@@ -201,8 +201,10 @@ class FinishOperator(TenantOperator):
         except Exception:
             self._keep_inventory(context)
             raise
+        if isinstance(outcome, Wait):
+            return outcome
         self._keep_inventory(context)
-        if not isinstance(outcome, Wait) and outcome.skipped and (failed := self._failed(context)):
+        if outcome.skipped and (failed := self._failed(context)):
             # The teardown's colour is the run's: a plan that was refused must not end green.
             raise StepFailed(f"nothing was promoted: {', '.join(failed)} failed, whose log says why")
         return outcome

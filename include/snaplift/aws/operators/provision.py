@@ -35,18 +35,31 @@ class PlatformOperator(AdvancingOperator):
 
 
 class NamespaceOperator(TenantOperator):
-    """Make a namespace's stack and its pointer."""
+    """Make a namespace's stack and its pointer; with the first environment's those of the others too, if asked."""
 
     operator_extra_links = links_of_step("namespace")
 
     def advance(self, context: Context) -> Wait | Done:
+        from snaplift.aws.steps.promotion import Done
         from snaplift.aws.steps.provision import provision_namespace
         from snaplift.config.loading import load_tenant_named
 
         platforms = self.platforms()
         tenant = load_tenant_named(Path(self.configuration), self.tenant, platforms)
-        environment = str(context["params"]["environment"])
+        environment, run = str(context["params"]["environment"]), self.run_of(context)
         if environment in tenant.environments:
             platform = tenant.environments[environment].platform
             self.place = Place.of(platform, platforms.platforms[platform])
-        return provision_namespace(platforms, tenant, environment, self.run_of(context))
+        own = provision_namespace(platforms, tenant, environment, run)
+        others = [name for name in tenant.environments if name != environment]
+        if not isinstance(own, Done) or environment != tenant.first or not context["params"].get("others"):
+            return own
+        for name in others:  # each is left as it is where it stands, so this begins again after a wait
+            try:
+                outcome = provision_namespace(platforms, tenant, name, run)
+            except Exception as error:
+                error.add_note(f"({tenant.tenant}-{name}: start it again with 'others' off to leave that for later)")
+                raise
+            if not isinstance(outcome, Done):
+                return outcome
+        return Done({**own.result, "others": others})

@@ -25,9 +25,9 @@ from snaplift.promotion.changes import (
     StackChange,
     change_set_name,
     differing,
-    is_needed,
     old_revision,
     refusals,
+    unlike,
 )
 from snaplift.promotion.lock import LockHeld, LockLost, Phase, PlanOutdated, Record, check_unchanged
 from snaplift.promotion.run import Run
@@ -65,7 +65,7 @@ def show(layers: Layers, run: Run) -> Wait | Shown:
         if not found.created:
             raise StepFailed(f"stack {found.name} is {found.status}: {found.reason or 'see its events'}")
         template = aws.change_sets.template(found)
-        if not is_needed(layer.wanted, template, found.parameters, found.tags, live=layer.live):
+        if not unlike(layer.wanted, template, found.parameters, found.tags, live=layer.live):
             continue
         made = aws.change_sets.ensure(layer.wanted, found, change_set_name(run))
         if isinstance(made, Wait):

@@ -1,9 +1,8 @@
-"""inventory and drift: a survey, read for people. Nothing is changed."""
+"""inventory: a survey, read for people. Nothing is changed."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
@@ -11,16 +10,12 @@ from snaplift import naming
 from snaplift.aws.aws import Aws
 from snaplift.aws.steps.promotion import utc_now
 from snaplift.aws.steps.survey import check_whole, databases, survey
-from snaplift.config.loading import Configuration, load_configuration, tenant_names
+from snaplift.config.loading import load_configuration
 from snaplift.promotion.costs import platforms_of
 from snaplift.promotion.deployment import Service
-from snaplift.promotion.drift import Deviation, deviations
 from snaplift.promotion.estate import SeenPointer, SeenService, Survey
 from snaplift.promotion.inventory import Holding, holdings
 from snaplift.promotion.plan import Plan
-from snaplift.stacks.settings import EnvironmentSettings
-
-log = logging.getLogger(__name__)
 
 
 def collect(root: Path) -> list[Holding]:
@@ -70,39 +65,3 @@ def _seen(plan: Plan, service: Service) -> SeenService:
         desired=service.desired,
         running=service.running,
     )
-
-
-def find_drift(root: Path) -> list[Deviation]:
-    """Compare what stands with the pointers and the configuration.
-
-    :param root: the folder with the configuration.
-    :raises Exception: something could not be listed: what was not seen is not taken for missing.
-    """
-    configuration = load_configuration(root)
-    found = survey(configuration.platforms)
-    check_whole(found)
-    broken = _broken(root, configuration)
-    said = []
-    for each in found:
-        here = {place.platform for place in each.places}
-        said += deviations(each, _settings(configuration, here), broken)
-    for deviation in said:
-        log.info("%s: %s", deviation.namespace, deviation)
-    return said
-
-
-def _broken(root: Path, configuration: Configuration) -> set[str]:
-    """Tenants that have a file which cannot be read."""
-    return set(tenant_names(root)) - set(configuration.tenants)
-
-
-def _settings(configuration: Configuration, platforms: Iterable[str]) -> dict[str, EnvironmentSettings]:
-    here = set(platforms)
-    return {
-        str(naming.Namespace(naming.Tenant.parse(name), environment)): EnvironmentSettings.of(
-            configuration.platforms, tenant, environment
-        )
-        for name, tenant in configuration.tenants.items()
-        for environment, settings in tenant.environments.items()
-        if settings.platform in here
-    }

@@ -8,7 +8,7 @@ from snaplift import naming
 from snaplift.aws.aws import Aws
 from snaplift.aws.errors import StepFailed
 from snaplift.aws.steps import dismantle
-from snaplift.aws.steps.previews import find_previews
+from snaplift.aws.steps.previews import find_previews_of
 from snaplift.aws.steps.promotion import Done
 from snaplift.config.platform import Platforms
 from snaplift.config.tenant import Tenant
@@ -36,13 +36,14 @@ def find_targets(platforms: Platforms, tenant: Tenant, environment: str) -> list
 
     :param environment: one, or ``all``.
     :raises OffboardingRefused: it is no environment, others that are promoted from it stand, or nothing of it does.
+    :raises StepFailed: a preview stands of which it cannot be told where it is.
     """
     name = naming.Tenant.parse(tenant.tenant)
     names = offboarding.environments(tenant, environment)
     standing = {each for each in tenant.environments if _stands(platforms, _target(tenant, name, each))}
     found = [_target(tenant, name, each) for each in names if each in standing]
     if environment == offboarding.ALL:
-        previews = [each for each in find_previews(platforms) if each.name.tenant == name]
+        previews = find_previews_of(platforms, name)
         found = [*(Target(namespace=each.namespace, platform=each.platform) for each in previews), *found]
     else:
         offboarding.check_alone(tenant, environment, sorted(standing))

@@ -196,6 +196,7 @@ def _snapshot(found: FoundSnapshot, installation: str) -> Snapshot:
         key_arn=found.key_arn,
         family=found.family,
         storage=found.storage,
+        data_class=found.tags.get(naming.DATA_CLASS_TAG),
     )
 
 

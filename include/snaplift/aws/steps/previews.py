@@ -72,11 +72,48 @@ def find_preview(platforms: Platforms, name: naming.Namespace) -> StandingPrevie
     return None
 
 
+def find_previews_of(platforms: Platforms, tenant: naming.Tenant) -> list[StandingPreview]:
+    """List a tenant's previews, and be sure that there are no more, whatever became of their pointers' tags.
+
+    :raises StepFailed: there is the pointer of one that cannot be told to be ours, or where it is.
+    """
+    found = [each for each in find_previews(platforms) if each.name.tenant == tenant]
+    told = {each.name.pointer for each in found}
+    for platform, settings in platforms.platforms.items():
+        pointers = Aws.at(Place.of(platform, settings)).pointers
+        for each in [parameter.name for parameter in pointers.all(tenant.parameters)]:
+            name, tags = _preview_of(each), pointers.tags(each)
+            if name is None or each in told or tags is None:
+                continue
+            if tags.get(naming.INSTALLATION_TAG) in {None, platforms.installation}:
+                raise StepFailed(previews.untold(name, tags, platforms.installation, platforms.platforms))
+    return found
+
+
+def _preview_of(pointer: str) -> naming.Namespace | None:
+    try:
+        name = naming.Namespace.of_pointer(pointer)
+    except naming.InvalidName:
+        return None
+    return name if name.is_preview else None
+
+
+def _check_absent(platforms: Platforms, name: naming.Namespace) -> None:
+    """Be sure that a preview that was not found has no pointer.
+
+    :raises StepFailed: it has: its tags are not as we put them.
+    """
+    for platform, settings in platforms.platforms.items():
+        tags = Aws.at(Place.of(platform, settings)).pointers.tags(name.pointer)
+        if tags is not None:
+            raise StepFailed(previews.untold(name, tags, platforms.installation, platforms.platforms))
+
+
 def remove_preview(platforms: Platforms, namespace: str, run: Run, airflow: str = "") -> Wait | Done:
     """Take a preview away, whether its time is up or not.
 
     :raises InvalidName: it is no namespace.
-    :raises StepFailed: it is no preview's.
+    :raises StepFailed: it is no preview's, or it cannot be told where it is.
     """
     name = naming.Namespace.parse(namespace)
     if not name.is_preview:
@@ -85,6 +122,7 @@ def remove_preview(platforms: Platforms, namespace: str, run: Run, airflow: str 
     if wanted is None:
         preview = find_preview(platforms, name)
         if preview is None:
+            _check_absent(platforms, name)
             return Done(skipped=f"there is no preview {name}")
         wanted = dismantle.prepare(platforms, namespace, preview.platform, run, final_snapshots=False)
     return dismantle.advance(wanted, airflow=airflow)
@@ -94,12 +132,12 @@ def _on_platform(platforms: Platforms, platform: str) -> list[StandingPreview]:
     place = Place.of(platform, platforms.platforms[platform])
     locks_of(place)  # the same account: in another one there would seem to be none
     aws = Aws.at(place)
-    wanted = {naming.INSTALLATION_TAG: platforms.installation, naming.PLATFORM_TAG: platform, naming.EXPIRES_TAG: None}
+    # Without the tag that says until when: one that lost it stands all the same.
+    wanted: dict[str, str | None] = {naming.INSTALLATION_TAG: platforms.installation, naming.PLATFORM_TAG: platform}
     found = []
     for pointer in aws.tagged.parameters(wanted):
-        try:
-            name = naming.Namespace.of_pointer(pointer)
-        except naming.InvalidName:
+        name = _preview_of(pointer)
+        if name is None:
             continue  # somebody else's parameter, with copied tags
         tags = aws.pointers.tags(pointer)
         preview = StandingPreview.read(name, tags, platforms.installation) if tags is not None else None
@@ -127,8 +165,8 @@ def find_expired(platforms: Platforms, now: Callable[[], datetime] = utc_now) ->
             standing += _on_platform(platforms, platform)
         except Exception as error:
             leads.append(Lead(platform=platform, why=f"{type(error).__name__}: {error}"))
-    for each in previews.expired(standing, now()):
-        why = f"its time was up at {each.expires:%Y-%m-%d %H:%M} UTC"
+    for until, each in previews.expired(standing, now()):
+        why = f"its time was up at {until:%Y-%m-%d %H:%M} UTC"
         leads.append(Lead(platform=each.platform, namespace=each.namespace, why=why))
     return leads
 

@@ -6,6 +6,7 @@ from snaplift import naming
 from snaplift.aws.errors import StepFailed
 from snaplift.aws.hooks.rds import FoundSnapshot
 from snaplift.aws.steps.promotion import RESTORE, Done, Promotion
+from snaplift.promotion.plan import Plan
 from snaplift.promotion.wait import Wait
 
 
@@ -25,7 +26,7 @@ def advance(promotion: Promotion) -> Wait | Done:
             plan.snapshot,
             instance=plan.source.instance,
             resource_id=plan.source.resource_id or "",
-            tags=tags | ({naming.REFRESH_TAG: str(plan.name)} if plan.masking else {}),
+            tags=tags | _what_it_is(plan, plan.source.environment),
             timeout=RESTORE,
         )
     else:
@@ -39,6 +40,13 @@ def advance(promotion: Promotion) -> Wait | Done:
     if not found.encrypted:
         raise StepFailed(f"snapshot {plan.snapshot} is not encrypted: a database restored from it would not be either")
     return Done({"snapshot": plan.snapshot, "storage": found.storage})
+
+
+def _what_it_is(plan: Plan, source: str) -> dict[str, str]:
+    """A release carries the class of its data; what is taken to be masked is none."""
+    if plan.masking:
+        return {naming.REFRESH_TAG: str(plan.name)}
+    return {naming.DATA_CLASS_TAG: plan.tenant.data_class(source)}
 
 
 def _is_mine(promotion: Promotion, found: FoundSnapshot) -> bool:

@@ -165,6 +165,7 @@ def databases(aws: Aws) -> Iterator[Thing]:
             protected=instance.protected,
             size=instance.storage,
             instance_class=instance.instance_class,
+            multi_az=instance.multi_az,
             tags=instance.tags,
         )
     for snapshot in aws.databases.snapshots():
@@ -298,10 +299,14 @@ def _named_by(lock: Lock) -> frozenset[str]:
     return frozenset(filter(None, names))
 
 
+class NothingStands(StepFailed):
+    """No platform of the configuration stands."""
+
+
 def check_whole(surveys: Iterable[Survey]) -> None:
     """Be sure that the surveys see something.
 
-    :raises StepFailed: no platform stands: another region, another account's connection, or a laptop that is new.
+    :raises NothingStands: no platform stands: another region, another account's connection, or a laptop that is new.
     """
     if not any(each.standing for each in surveys):
-        raise StepFailed("no platform of the configuration stands where it says: nothing is concluded from that")
+        raise NothingStands("no platform of the configuration stands where it says: nothing is concluded from that")

@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 from airflow.sdk import DAG
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
 
 from snaplift.aws.operators.promotion import FinishOperator
 from snaplift.aws.steps.finish import Aborted
 from snaplift.aws.steps.promotion import Done
 from snaplift.config.previews import Previews
+from snaplift.promotion.wait import Wait
 from tests.unit.promotion.examples import plan
 
 RUN_ID = "manual__1"
@@ -96,6 +97,15 @@ def test_the_inventory_has_a_preview_as_it_is_at_the_end_however_it_ends(
     with suppress(AirflowFailException):
         finish_preview(monkeypatch, advance, lambda of: str(of.name))
     assert kept == ["xy-0146-pr42"]
+
+
+def test_the_inventory_is_left_alone_while_the_end_has_to_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("snaplift.aws.operators.inventory.keep", lambda _: pytest.fail("it is not the end"))
+    wait = Wait(
+        connection="", region="eu-central-1", kind="stack", name="xy-0146-pr42-service", done=("gone",), timeout=60
+    )
+    with pytest.raises(TaskDeferred):
+        finish_preview(monkeypatch, lambda *_: wait, lambda of: str(of.name))
 
 
 def test_an_inventory_that_cannot_be_written_fails_no_task_and_hides_no_abort(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from airflow.providers.standard.operators.hitl import ApprovalOperator
+from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowFailException
 
 from snaplift.aws.errors import StepFailed
-from snaplift.aws.operators.offboard import FindOffboardedOperator, OffboardOperator
+from snaplift.aws.operators.offboard import ApproveRemovalOperator, FindOffboardedOperator, OffboardOperator
 from snaplift.aws.operators.previews import (
     ExpireOperator,
     FindExpiredOperator,
@@ -181,3 +183,20 @@ def test_a_name_that_was_not_typed_again_ends_it_before_anything_is_looked_at(gi
     asked = context(tenant="xy-0146", environment="all", confirm="xy-0147")
     with pytest.raises(AirflowFailException, match="'xy-0147' was typed to confirm, not 'xy-0146'"):
         FindOffboardedOperator(task_id="find", **given).execute(asked)
+
+
+@pytest.mark.parametrize("users", [[], ["ann"]])
+def test_who_may_approve_in_the_environments_that_go_is_asked(
+    given: dict[str, Any], monkeypatch: pytest.MonkeyPatch, users: list[str]
+) -> None:
+    path = Path(given["configuration"]) / "tenants" / "xy-0146.yaml"
+    said = f"    from: dev\n    approval: {{timeout: 2h, users: [{', '.join(users)}]}}\n"
+    path.write_text(path.read_text().replace("    from: dev\n", said, 1))
+    asked: list[ApprovalOperator] = []
+    monkeypatch.setattr(ApprovalOperator, "execute", lambda self, _: asked.append(self))
+    with DAG("fleet.offboard"):
+        operator = ApproveRemovalOperator(task_id="approve", **given)
+    operator.execute(context(Task(find=SHOWN), tenant="xy-0146", environment="all"))
+    [found] = asked
+    assert found.assigned_users == ([{"id": user, "name": user} for user in users] or None)
+    assert found.response_timeout == timedelta(hours=2)
