@@ -247,3 +247,25 @@ def test_a_refusal_lists_what_is_kept(installation: Installation, kept: Kept) ->
     with pytest.raises(PlanRefused) as refused:
         driver(installation).plan("newest")
     assert f"; kept in a final snapshot: {kept.release}" in str(refused.value)
+
+
+# -- what never was active -------------------------------------------------------------------------------------------
+
+
+def test_i7_one_that_was_open_to_visitors_and_never_active_is_no_leftover_either(installation: Installation) -> None:
+    """Its run died while it served, perhaps, and whoever broke its lock undid nothing."""
+    dead = driver(installation)
+    made = begin(dead, "new")
+    for step in PROMOTE[: PROMOTE.index("smoke") + 1]:
+        dead.step(step)
+    installation.lose_lock("qa")
+    other = driver(installation)
+    assert begin(other, str(made.release)).mode == "standing"
+    other.step("snapshot")
+    with pytest.raises(
+        StepFailed, match=f"{made.database} was open to the service of {TENANT}-qa once, so that visitors"
+    ):
+        other.step("database")
+    with pytest.raises(Aborted):
+        other.finish()
+    assert made.database in installation.standing("qa").databases

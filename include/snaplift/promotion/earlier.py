@@ -76,7 +76,8 @@ class Remains(Frozen):
             release=self.release,
             build=self.ran.build if self.ran else {},
             database=self.database,
-            snapshot=self.snapshot,
+            # What was masked began as a snapshot that was not: it is no release's.
+            snapshot=None if self.masked_from else self.snapshot,
             final=None if self.database else self.final,
             task_definition=self.ran.task_definition if self.ran else "",
             run=self.ran.run if self.ran else made_by,

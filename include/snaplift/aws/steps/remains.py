@@ -64,22 +64,16 @@ def _standing(aws: Aws, name: naming.Namespace, found: Remains, instance: FoundI
     outputs = DatabaseOutputs.read(stack.name, stack.outputs)
     secret, release = outputs.application_secret_arn, naming.Release(found.release)
     database = DatabaseReference(name=found.name, resource_id=instance.resource_id, secret=secret, run=stack.run)
+    ran = _ran(aws, name, release, installation, WasActive.read(instance.tags), secret)
     return found.model_copy(
-        update={
-            "database": database,
-            "ran": _ran(aws, name, release, installation, WasActive.read(instance.tags), secret),
-            "masked_from": _masked_from(instance.tags),
-            # What a refresh brought began as a snapshot that was not masked.
-            "snapshot": None if naming.MASK_TAG in instance.tags else found.snapshot,
-        }
+        update={"database": database, "ran": ran, "masked_from": _masked_from(instance.tags)},
     )
 
 
 def _masked_from(tags: dict[str, str]) -> str | None:
-    if naming.MASK_TAG not in tags:
-        return None
+    """Name whose data a database has, masked. One that was restored from a final snapshot was not masked again."""
     active = WasActive.read(tags)
-    return (active.masked_from if active else None) or UNKNOWN
+    return (active.masked_from if active else None) or (UNKNOWN if naming.MASK_TAG in tags else None)
 
 
 def _ran(
