@@ -113,22 +113,25 @@ def choose(
                 words = "new, tested, active, previous or a timestamp"
                 raise UnknownRelease([f"release: expected {words}; {error}"]) from None
     if mode == "standing" and not request.build:
-        return _as_it_began(request, tenant, str(release), remains)
+        return _as_it_began(request, tenant, str(release), here or Pointer(), remains)
     tested = above if mode == "tested" and not request.build else None
     return Choice(mode=mode, release=release, images=images_of(request.build, tenant, tested))
 
 
-def _as_it_began(request: Request, tenant: Tenant, release: str, remains: Remains | None) -> Choice:
+def _as_it_began(request: Request, tenant: Tenant, release: str, here: Pointer, remains: Remains | None) -> Choice:
     """A release whose snapshot stands comes with the build that it ran with here; if it never did, with the file's."""
-    if remains is not None and remains.ran is not None:
-        images = images_of("", tenant, remains.revision, remains.ran.short)
-        return Choice(mode="standing", release=release, images=images, why_build=_ran_with(remains))
+    ran = remains.revision if remains is not None and remains.ran is not None else None
+    if here.previous is not None and here.previous.release == release:
+        ran = here.previous
+    if ran is not None:
+        images = images_of("", tenant, ran, "release's")
+        return Choice(mode="standing", release=release, images=images, why_build=_ran_with(ran))
     why = f"the tag in the tenant's file: no revision is known that {release} ran with in {request.environment}"
     return Choice(mode="standing", release=release, images=images_of("", tenant, None), why_build=why)
 
 
-def _ran_with(remains: Remains | None) -> str:
-    return f"it ran with {remains.ran.short} here" if remains is not None and remains.ran is not None else ""
+def _ran_with(revision: Revision) -> str:
+    return f"it ran with {revision.task_definition.rpartition('/')[2]} here"
 
 
 def _tested(tenant: Tenant, source: str | None, above: Revision | None) -> str:
@@ -173,7 +176,7 @@ def _choose_earlier(request: Request, tenant: Tenant, here: Pointer, remains: Re
         release=earlier.release,
         images=images_of(request.build, tenant, with_its_build, "previous"),
         earlier=earlier if mode != "standing" else None,
-        why_build=_ran_with(remains) if found_out else "",
+        why_build=_ran_with(earlier) if found_out else "",
     )
 
 

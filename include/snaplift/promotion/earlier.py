@@ -44,10 +44,6 @@ class Ran(Frozen):
     run: str
     """The hash of the run that registered it."""
 
-    @property
-    def short(self) -> str:
-        return self.task_definition.rpartition("/")[2]
-
 
 class Remains(Frozen):
     """What is left in a namespace of a release, whether its pointer names it or not."""
@@ -116,16 +112,18 @@ def take_up(asked: str, pointer: Pointer, remains: Remains | None = None) -> tup
         if active is None or previous is None:
             raise NoSuchRevision("there is no previous revision to go back to")
         return _back_to(active, previous, remains)
-    if active is not None and previous is not None and previous.release == asked:
-        # Of both revisions that are on one database, neither is meant by its release's name alone.
-        way = _way_back(active, previous)
-        if way in {"again", "active"}:
-            return (way, previous) if way == "again" else None
-    if active is None or remains is None or remains.release != asked:
+    if active is None:
+        return None
+    named = previous if previous is not None and previous.release == asked else None
+    if named is not None and _way_back(active, named) == "again":
+        return "again", named
+    if remains is None or remains.release != asked:
         return None
     if remains.database is not None:
         return "again", remains.revision
-    return ("restored", remains.revision) if remains.final and remains.snapshot is None else None
+    if remains.final is None or remains.snapshot is not None:
+        return None
+    return "restored", named if named is not None and named.final else remains.revision
 
 
 def _back_to(active: Revision, previous: Revision, remains: Remains | None) -> tuple[Mode, Revision]:

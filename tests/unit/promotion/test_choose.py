@@ -152,6 +152,13 @@ def test_a_timestamp_comes_with_the_build_that_it_ran_with_here(remains: Remains
     assert found.why_build == "it ran with xy-0146-qa:3 here"
 
 
+def test_the_previous_release_by_its_timestamp_comes_with_the_build_that_the_pointer_says() -> None:
+    here = HERE.model_copy(update={"previous": revision(OLD, database=None)})
+    found = choose(request("qa", OLD), TENANT, None, here)
+    assert (found.mode, found.images) == ("standing", ITS_BUILD)
+    assert found.why_build == "it ran with xy-0146-qa:1 here"
+
+
 @pytest.mark.parametrize("remains", [GONE, STANDS])
 def test_a_build_that_is_named_goes_before_the_one_that_a_timestamp_ran_with(remains: Remains) -> None:
     found = choose(request("qa", OLDEST, "v7"), TENANT, None, HERE, remains)

@@ -101,6 +101,11 @@ def test_a_release_of_which_only_a_final_snapshot_is_left_is_restored_from_it() 
     assert (mode, taken.database, taken.final, taken.build) == ("restored", None, OLDER_FINAL, RAN.build)
 
 
+def test_of_the_previous_release_it_is_the_final_snapshot_that_the_pointer_names() -> None:
+    left = ONLY_FINAL.model_copy(update={"release": OLD})
+    assert take_up(OLD, Pointer(active=ACTIVE, previous=RETIRED), left) == ("restored", RETIRED)
+
+
 @pytest.mark.parametrize(
     "left",
     [
