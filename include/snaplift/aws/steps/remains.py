@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from snaplift import naming
 from snaplift.aws.aws import Aws
+from snaplift.aws.errors import absent_is_none
 from snaplift.aws.hooks.ecs_roster import FoundRevision
 from snaplift.aws.hooks.rds import FoundInstance, FoundSnapshot
 from snaplift.aws.steps import marks
@@ -49,7 +50,7 @@ def find_remains(
     return found.model_copy(
         update={
             "final": FinalSnapshot(name=str(final), resource_id=last.resource_id),
-            "ran": _ran(aws, name, release, installation, WasActive.read(last.tags), f":secret:{secret}-"),
+            "ran": _ran(aws, name, release, installation, WasActive.read(last.tags), f":secret:{secret}/"),
             "masked_from": _masked_from(last.tags),
         }
     )
@@ -89,7 +90,8 @@ def _ran(
     :param secret: what the ARN of its credentials has in it: that tells two databases of one release.
     """
     if active is not None:
-        return _read(aws.roster.revision(active.revision))
+        with absent_is_none("ClientException"):  # a person wrote something else there
+            return _read(aws.roster.revision(active.revision))
     for revision in aws.roster.latest(name.family):
         mine = (
             naming.is_ours(revision.tags, installation, name) and revision.tags.get(naming.RELEASE_TAG) == release.text
