@@ -373,10 +373,12 @@ def standing_release(installation: Installation, leftover: Plan) -> Driver:
 
 def test_s45_a_leftover_that_was_active_once_is_not_deleted(installation: Installation, leftover: Plan) -> None:
     rds = installation.client("rds")
+    driver = standing_release(installation, leftover)  # planned while nothing shows that it was
     rds.modify_db_instance(DBInstanceIdentifier=leftover.database, DeletionProtection=True)
-    driver = standing_release(installation, leftover)
-    with pytest.raises(StepFailed, match="is protected from deletion, so it was active once"):
+    with pytest.raises(StepFailed, match=f"{leftover.database} was active once: it is left alone"):
         driver.step("database")
+    with pytest.raises(PlanRefused, match="was active once, still stands, and nothing is active in"):
+        installation.driver("bare").plan(str(leftover.release))
     with pytest.raises(Aborted):
         driver.finish()
     assert leftover.database in installation.standing("bare").databases

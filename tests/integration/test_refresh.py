@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -307,6 +308,24 @@ def test_where_nothing_is_active_it_brings_the_first_data(fresh_installation: In
     driver(i, "bare", of).refresh("prod")
     assert not [each for each in PEOPLE if each in str(contents(i, "bare"))]
     assert f"{TENANT}-bare.localhost" in (i.answer("bare") or "")
+
+
+def test_s24_masked_data_that_a_timestamp_brings_back_stay_masked_data(fresh_installation: Installation) -> None:
+    """No pointer names them any more, and their database is gone: they go nowhere else all the same."""
+    i = fresh_installation
+    of = tenant(
+        **CHANGES | {"environments": {**ENVIRONMENTS, "bare": {**ENVIRONMENTS["bare"], "target_writes": "allow"}}}
+    )
+    masked = i.pointer("bare")[0].active
+    assert masked is not None
+    assert masked.masked_from == "prod"
+    for _ in range(2):
+        time.sleep(1.1)  # releases have different names
+        driver(i, "bare", of).promote("new")
+    plan = driver(i, "bare", of).plan(str(masked.release))
+    assert plan.mode == "restored"
+    assert plan.earlier is not None
+    assert (plan.earlier.masked_from, plan.earlier.snapshot, plan.earlier.build) == ("prod", None, masked.build)
 
 
 # -- where data are authored -----------------------------------------------------------------------------------

@@ -82,7 +82,9 @@ def add_steps(lock: BaseOperator, groups: dict[str, tuple[str, ...]], given: dic
 def _assets(step: str, tenant: str) -> dict[str, Any]:
     """What Airflow's asset graph draws: a promotion takes the tenant's data and makes them active somewhere.
 
-    Only the run knows in which environment: an alias stands for all of them, and the run adds the one.
+    Only the run knows in which environment: an alias stands for all of them, and the run adds the one. Airflow 3.3 has
+    nothing by which a run could say that of what it takes, and draws no alias that is taken from: the event says where
+    the data are from.
     """
     kind = {"snapshot": "inlets", "activate": "outlets"}.get(step)
     return {kind: [AssetAlias(naming.Tenant.parse(tenant).asset_alias)]} if kind else {}
@@ -111,14 +113,14 @@ def _params(tenant: Tenant | None) -> dict[str, Param]:
             pattern=RELEASE_PATTERN,
             description="`new`: snapshot the data where it is authored, now. `tested`: what is active one environment "
             "below, with its build. `previous`: back to the revision that served before. `active`: another build on "
-            "the database that serves. Or a timestamp whose snapshot stands, like `20261123t020000z`.",
+            "the database that serves. Or a timestamp, like `20261123t020000z`, whose database or snapshot stands.",
         ),
         "build": common.text_param(
             "",
             title="Build",
             pattern=BUILD_PATTERN,
-            description="A tag or a `sha256:…` digest. Empty: the tested or the previous build, or else the tag that "
-            "the tenant's file names.",
+            description="A tag or a `sha256:…` digest. Empty: the tested build, the one that an earlier release ran "
+            "with here, or else the tag that the tenant's file names.",
         ),
         "dry_run": Param(
             False,

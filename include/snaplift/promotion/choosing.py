@@ -7,7 +7,7 @@ from datetime import datetime
 
 from snaplift import naming
 from snaplift.config.tenant import Tenant
-from snaplift.promotion.earlier import NoSuchRevision, take_up
+from snaplift.promotion.earlier import NoSuchRevision, Remains, take_up
 from snaplift.promotion.plan import KEEPING, REUSING, Frozen, Mode
 from snaplift.promotion.pointer import DatabaseReference, Pointer, Revision
 
@@ -33,7 +33,7 @@ class Request(Frozen):
     release: str = "new"
     """``new``, ``tested``, ``active``, ``previous``, or a release's timestamp; provisioning asks for ``origin``."""
     build: str = ""
-    """A tag or a digest; empty: the tested build or the previous one's, or the tag that the configuration names."""
+    """A tag or a digest; empty: the tested build, the one that an earlier release ran with here, or the file's tag."""
     refresh_from: str | None = None
     """The environment whose data are brought down; empty: the highest above. None: this is no refresh."""
     dry_run: bool = False
@@ -54,6 +54,8 @@ class Choice(Frozen):
     """The revision that is taken up, for the modes ``again``, ``restored`` and ``active``."""
     source: str | None = None
     """The environment whose data they are; None: where data are authored."""
+    why_build: str = ""
+    """Why these are the images, where nobody named them and it is not plain."""
 
     @property
     def reuses(self) -> DatabaseReference | None:
@@ -66,11 +68,18 @@ class Choice(Frozen):
         return self.mode not in KEEPING
 
 
-def choose(request: Request, tenant: Tenant, above: Revision | None, here: Pointer | None = None) -> Choice:
+def choose(
+    request: Request,
+    tenant: Tenant,
+    above: Revision | None,
+    here: Pointer | None = None,
+    remains: Remains | None = None,
+) -> Choice:
     """Say what a request means.
 
     :param above: what is active in the environment that this one is promoted from.
     :param here: the environment's own pointer.
+    :param remains: what is left here of the release that is asked for, where the pointer does not say it all.
     :raises PlanRefused: it means nothing in this environment.
     """
     environment = tenant.environments.get(request.environment)
@@ -81,7 +90,7 @@ def choose(request: Request, tenant: Tenant, above: Revision | None, here: Point
     if (request.release == "origin") != (source is None):
         why = "data is authored there, nothing is promoted to it" if source is None else "data is not authored there"
         raise PlanRefused([f"{request.release!r} means nothing in {tenant.tenant}-{request.environment}: {why}"])
-    if (earlier := _choose_earlier(request, tenant, here or Pointer())) is not None:
+    if (earlier := _choose_earlier(request, tenant, here or Pointer(), remains)) is not None:
         return earlier
     mode: Mode
     release: str | None = None
@@ -103,8 +112,26 @@ def choose(request: Request, tenant: Tenant, above: Revision | None, here: Point
             except naming.InvalidName as error:
                 words = "new, tested, active, previous or a timestamp"
                 raise UnknownRelease([f"release: expected {words}; {error}"]) from None
+    if mode == "standing" and not request.build:
+        return _as_it_began(request, tenant, str(release), here or Pointer(), remains)
     tested = above if mode == "tested" and not request.build else None
     return Choice(mode=mode, release=release, images=images_of(request.build, tenant, tested))
+
+
+def _as_it_began(request: Request, tenant: Tenant, release: str, here: Pointer, remains: Remains | None) -> Choice:
+    """A release whose snapshot stands comes with the build that it ran with here; if it never did, with the file's."""
+    ran = remains.revision if remains is not None and remains.ran is not None else None
+    if here.previous is not None and here.previous.release == release:
+        ran = here.previous
+    if ran is not None:
+        images = images_of("", tenant, ran, "release's")
+        return Choice(mode="standing", release=release, images=images, why_build=_ran_with(ran))
+    why = f"the tag in the tenant's file: no revision is known that {release} ran with in {request.environment}"
+    return Choice(mode="standing", release=release, images=images_of("", tenant, None), why_build=why)
+
+
+def _ran_with(revision: Revision) -> str:
+    return f"it ran with {revision.task_definition.rpartition('/')[2]} here"
 
 
 def _tested(tenant: Tenant, source: str | None, above: Revision | None) -> str:
@@ -117,14 +144,20 @@ def _tested(tenant: Tenant, source: str | None, above: Revision | None) -> str:
     return above.release
 
 
-def _choose_earlier(request: Request, tenant: Tenant, here: Pointer) -> Choice | None:
-    """Go back with the build that the revision ran with; what is active gets another one."""
+def _choose_earlier(request: Request, tenant: Tenant, here: Pointer, remains: Remains | None) -> Choice | None:
+    """Go back with the build that the revision ran with; what is active gets another one.
+
+    :raises PlanRefused: it is not told to go back, and may not do anything else: what was active is no leftover.
+    """
+    if remains is not None and remains.unusable:
+        raise PlanRefused([remains.unusable])
     try:
-        taken_up = take_up(request.release, here)
+        taken_up = take_up(request.release, here, remains)
     except NoSuchRevision as error:
         where = f"{tenant.tenant}-{request.environment}"
         raise UnknownRelease([f"{request.release!r} means nothing in {where}: {error}"]) from None
     if taken_up is None:
+        _refuse_beside(request, tenant, here, remains)
         return None
     mode, earlier = taken_up
     if mode == "standing" and earlier.masked_from:
@@ -132,11 +165,34 @@ def _choose_earlier(request: Request, tenant: Tenant, here: Pointer) -> Choice |
             [f"{earlier.release} had masked data of {earlier.masked_from}, and nothing is kept of them: refresh again"]
         )
     with_its_build = None if request.build or request.release == "active" else earlier
+    if with_its_build and not earlier.build:
+        raise PlanRefused(
+            [f"which build {earlier.release} ran with in {tenant.tenant}-{request.environment} is not known, since no "
+             "task definition of it is found: name a build"]
+        )  # fmt: skip
+    found_out = request.release not in {"previous", "active"} and not request.build
     return Choice(
         mode=mode,
         release=earlier.release,
         images=images_of(request.build, tenant, with_its_build, "previous"),
         earlier=earlier if mode != "standing" else None,
+        why_build=_ran_with(earlier) if found_out else "",
+    )
+
+
+def _refuse_beside(request: Request, tenant: Tenant, here: Pointer, remains: Remains | None) -> None:
+    """A release is not made anew while a database of it stands that was active once: both would have one name.
+
+    :raises PlanRefused: one stands.
+    """
+    if remains is None or remains.database is None:
+        return
+    stands = f"{remains.name}, on which {remains.release} was active once, still stands"
+    if here.active is None:
+        where = f"{tenant.tenant}-{request.environment}"
+        raise PlanRefused([f"{stands}, and nothing is active in {where}: it is left alone. Look into it first"])
+    raise PlanRefused(
+        [f"{stands}: ask for that release by its timestamp to have it serve again, with all that was written to it"]
     )
 
 

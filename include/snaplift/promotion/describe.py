@@ -68,6 +68,8 @@ def _rows(plan: Plan) -> Iterator[tuple[str, str]]:
     yield "Database", _database(plan)
     for container, image in plan.images.items():
         yield f"Build of {container}", image
+    if plan.why_build:
+        yield "Why this build", plan.why_build
     yield "Serves now", _serving(plan.before.active)
     yield "Goes afterwards", _goes(plan, bool(retention.keep_previous))
     if plan.writes is not None:
@@ -90,7 +92,11 @@ def _data(plan: Plan) -> str:
     assert plan.source is not None
     if plan.takes_snapshot:
         return f"snapshot of {plan.source.instance}, taken now"
-    final = ": this environment's own data, as it was when its database went" if plan.source.final else ""
+    final = (
+        ": this environment's own data, as it was when its database went, with what was written to it"
+        if plan.source.final
+        else ""
+    )
     return f"snapshot {plan.snapshot}, which stands{final}"
 
 

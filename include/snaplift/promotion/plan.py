@@ -18,7 +18,7 @@ from snaplift.stacks.settings import EnvironmentSettings
 Mode = Literal["origin", "imported", "new", "tested", "standing", "again", "restored", "active", "refresh"]
 """``origin``: the first environment's database, from nothing. ``imported``: the same, from a snapshot. ``new``: the
 source is snapshot now. ``tested``: what is active one environment below. ``standing``: a release whose snapshot stands.
-``again``: the previous revision, on its database, which stands yet. ``restored``: the previous revision, from the final
+``again``: an earlier revision, on its database, which stands yet. ``restored``: an earlier revision, from the final
 snapshot of its database. ``active``: another build, on the database that serves. ``refresh``: an environment above is
 snapshot now, and masked."""
 
@@ -115,6 +115,8 @@ class Plan(Frozen):
     """What this promotion discards in the target, as it was when planned; none: nothing is active there."""
     left_out: dict[str, str]
     """Steps that this promotion does not have, each with the reason."""
+    why_build: str = ""
+    """Why these are the images, where nobody named them and it is not plain."""
 
     @property
     def name(self) -> naming.Namespace:

@@ -62,7 +62,11 @@ class Facts(Frozen):
     instance: Instance | None
     snapshot: Snapshot | None
     releases: tuple[str, ...]
-    """That have a snapshot."""
+    """That have a snapshot; looked up where the one that is asked for is not there, as the next two."""
+    standing: tuple[str, ...] = ()
+    """That have a database here, which was active once."""
+    finals: tuple[str, ...] = ()
+    """That a final snapshot is kept of here."""
     keys: dict[str, str]
     """Of the platforms' keys, by ARN the state."""
     images: dict[str, str | None]
@@ -129,6 +133,7 @@ def decide(request: Request, choice: Choice, run: Run, platforms: Platforms, ten
         earlier=choice.earlier,
         writes=facts.writes,
         left_out={},
+        why_build=choice.why_build,
     )
     plan = plan.model_copy(update={"left_out": _left_out(plan)})
     if reasons := list(_reasons(plan, request, choice, facts)):
@@ -233,7 +238,7 @@ def _why_too_high(plan: Plan, snapshot: Snapshot | None, source: str) -> str:
 def _no_data(plan: Plan, facts: Facts) -> str:
     if plan.takes_snapshot and plan.source:
         return f"there is no instance {plan.source.instance}, which the pointer of {plan.source_name} names"
-    have = existing(facts.pointer, facts.releases)
+    have = existing(facts.pointer, facts.releases, facts.standing, facts.finals)
     return f"release {plan.release} has no snapshot {plan.snapshot}; those that have one: {have}"
 
 
@@ -332,7 +337,8 @@ def _reasons_of_earlier(plan: Plan, facts: Facts) -> Iterator[str]:
     if plan.reuses.adopted:
         yield from _reasons_of_adopted(plan)
     if why := refuse_reuse(plan.reuses, plan.made_by, facts.kept):
-        yield f"{why}: to restore release {plan.release} from its snapshot, ask for it by its timestamp"
+        has_credentials = facts.kept is None or facts.kept.has_credentials
+        yield f"{why}: {_instead(plan)}" if plan.reuses.name in facts.pointer.databases and has_credentials else why
     elif plan.mode == "active" and facts.kept and facts.kept.outputs and None not in facts.images.values():
         definition = task_definition(plan, facts.kept.outputs)
         if facts.content == content_hash(definition):
@@ -340,6 +346,11 @@ def _reasons_of_earlier(plan: Plan, facts: Facts) -> Iterator[str]:
                 f"nothing to do: {plan.name} runs this build with this configuration on {plan.database} already. Name "
                 "another build"
             )
+
+
+def _instead(plan: Plan) -> str:
+    """As long as the pointer names a database, no other of its name can be made: it could not be taken away again."""
+    return f"promote another release: the pointer then forgets it, and {plan.release} can be asked for by its timestamp"
 
 
 def _reasons_of_adopted(plan: Plan) -> Iterator[str]:

@@ -98,21 +98,22 @@ def revision(plan: Plan, database: DatabaseOutputs, task_definition_arn: str) ->
         release=plan.release,
         build={name: image.rpartition("@")[2] for name, image in plan.images.items()},
         database=reference(plan, database),
-        snapshot=_began_as(plan),
+        snapshot=began_as(plan),
         task_definition=task_definition_arn,
         run=plan.run.hash,
-        masked_from=_masked_from(plan),
+        masked_from=masked_from(plan),
     )
 
 
-def _began_as(plan: Plan) -> str | None:
+def began_as(plan: Plan) -> str | None:
     """The snapshot that a release can be restored from; none: that of a refresh is not masked, and goes."""
     if plan.mode == "refresh":
         return None
     return plan.earlier.snapshot if plan.earlier else plan.snapshot
 
 
-def _masked_from(plan: Plan) -> str | None:
+def masked_from(plan: Plan) -> str | None:
+    """Name the environment whose data a release has, masked; none: it began where data is authored."""
     if plan.mode == "refresh" and plan.source:
         return plan.source.environment
     return plan.earlier.masked_from if plan.earlier else None

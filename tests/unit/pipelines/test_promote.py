@@ -6,8 +6,9 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from airflow.sdk import DAG
+from airflow.sdk import DAG, AssetAlias
 from airflow.sdk.exceptions import ParamValidationError
+from airflow.serialization.serialized_objects import DagSerialization
 
 from snaplift.aws.operators import retrying
 from snaplift.pipelines.promote import GROUPS, promote_dag
@@ -159,3 +160,23 @@ def test_s27_the_delays_that_are_left_to_airflow_grow() -> None:
 
 def test_what_went_wrong_decides_how_often_a_step_is_tried() -> None:
     assert all(isinstance(task.retry_policy, retrying.ByError) for task in promote().tasks)
+
+
+# -- assets --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("of", [TENANT, None])
+def test_a_promotion_takes_and_gives_the_tenants_data_through_its_alias_alone(of: Any) -> None:
+    """A static asset would be told of every environment at every run."""
+    dag = promote(of)
+    alias = [AssetAlias("xy-0146")]
+    assert {task.task_id: task.inlets for task in dag.tasks if task.inlets} == {"snapshot": alias}
+    assert {task.task_id: task.outlets for task in dag.tasks if task.outlets} == {"activate": alias}
+
+
+def test_airflow_draws_what_is_given_to_an_alias_and_not_what_is_taken_from_one() -> None:
+    """So the event says what a run took. An Airflow that draws it is worth an alias for each environment."""
+    drawn = DagSerialization.to_dict(promote())["dag"]["dag_dependencies"]
+    assert [(each["source"], each["target"], each["dependency_id"]) for each in drawn] == [
+        ("xy-0146.promote", "asset-alias", "xy-0146")
+    ]

@@ -85,8 +85,8 @@ def test_s26_a_database_that_stands_needs_no_room() -> None:
 def test_s54_a_database_that_is_not_the_one_that_is_meant_is_a_reason() -> None:
     [reason] = reasons("again", pointer=Pointer(active=example(NEW, run="aaaaaaaa"), previous=example(OLD, run="cc")))
     assert reason == (
-        f"database xy-0146-qa-db-{OLD} is db-0A1B2C3D, and the pointer names db-CC: to restore release {OLD} from its "
-        "snapshot, ask for it by its timestamp"
+        f"database xy-0146-qa-db-{OLD} is db-0A1B2C3D, and the pointer names db-CC: promote another release: the "
+        f"pointer then forgets it, and {OLD} can be asked for by its timestamp"
     )
 
 

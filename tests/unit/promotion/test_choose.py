@@ -7,8 +7,19 @@ from typing import Any
 import pytest
 
 from snaplift.promotion.choosing import Choice, PlanRefused, UnknownRelease, choose
-from snaplift.promotion.pointer import Pointer
-from tests.unit.promotion.examples import DIGEST, HELPER, NEW, OLD, OLDER_DIGEST, WEB, request, revision
+from snaplift.promotion.earlier import Ran, Remains
+from snaplift.promotion.pointer import DatabaseReference, Pointer
+from tests.unit.promotion.examples import (
+    DIGEST,
+    HELPER,
+    NEW,
+    OLD,
+    OLDER_DIGEST,
+    WEB,
+    request,
+    revision,
+    task_definition,
+)
 from tests.unit.stacks.examples import TENANT, tenant
 
 
@@ -33,10 +44,11 @@ def test_tested_is_the_release_and_the_build_that_are_active_one_environment_bel
     assert found.images == {"web": f"{WEB}@{OLDER_DIGEST}", "helper": f"{HELPER}@{OLDER_DIGEST}"}
 
 
-def test_a_timestamp_is_a_standing_release_with_the_configurations_build() -> None:
+def test_a_timestamp_that_never_ran_here_is_a_standing_release_with_the_configurations_build_and_says_so() -> None:
     found = choose(request("prod", NEW), TENANT, revision("20270101t000000z"))
     assert (found.mode, found.release) == ("standing", NEW)
     assert found.images["web"] == f"{WEB}:latest"
+    assert found.why_build == f"the tag in the tenant's file: no revision is known that {NEW} ran with in prod"
 
 
 def test_origin_is_the_first_environments() -> None:
@@ -120,6 +132,55 @@ def test_the_previous_one_comes_with_the_build_that_it_ran_with(release: str) ->
     assert (found.mode, found.release, found.earlier) == ("again", OLD, HERE.previous)
     assert found.images == {"web": f"{WEB}@{OLDER_DIGEST}", "helper": f"{HELPER}@{OLDER_DIGEST}"}
     assert found.replaces
+
+
+OLDEST = "20261101t020000z"
+RAN = Ran(
+    task_definition=task_definition(number=3), build={"web": OLDER_DIGEST, "helper": OLDER_DIGEST}, run="dddddddd"
+)
+GONE = Remains(release=OLDEST, name=f"xy-0146-qa-db-{OLDEST}", ran=RAN, snapshot=f"xy-0146-dev-snapshot-{OLDEST}")
+STANDS = GONE.model_copy(
+    update={"database": DatabaseReference(name=GONE.name, resource_id="db-X", secret="arn", run="cccccccc")}
+)
+ITS_BUILD = {"web": f"{WEB}@{OLDER_DIGEST}", "helper": f"{HELPER}@{OLDER_DIGEST}"}
+
+
+@pytest.mark.parametrize(("remains", "mode"), [(GONE, "standing"), (STANDS, "again")])
+def test_a_timestamp_comes_with_the_build_that_it_ran_with_here(remains: Remains, mode: str) -> None:
+    found = choose(request("qa", OLDEST), TENANT, None, HERE, remains)
+    assert (found.mode, found.release, found.images) == (mode, OLDEST, ITS_BUILD)
+    assert found.why_build == "it ran with xy-0146-qa:3 here"
+
+
+def test_the_previous_release_by_its_timestamp_comes_with_the_build_that_the_pointer_says() -> None:
+    here = HERE.model_copy(update={"previous": revision(OLD, database=None)})
+    found = choose(request("qa", OLD), TENANT, None, here)
+    assert (found.mode, found.images) == ("standing", ITS_BUILD)
+    assert found.why_build == "it ran with xy-0146-qa:1 here"
+
+
+@pytest.mark.parametrize("remains", [GONE, STANDS])
+def test_a_build_that_is_named_goes_before_the_one_that_a_timestamp_ran_with(remains: Remains) -> None:
+    found = choose(request("qa", OLDEST, "v7"), TENANT, None, HERE, remains)
+    assert (found.images["web"], found.why_build) == (f"{WEB}:v7", "")
+
+
+def test_where_the_build_of_its_own_data_is_not_known_one_has_to_be_named() -> None:
+    unknown = STANDS.model_copy(update={"ran": None})
+    with pytest.raises(PlanRefused, match=f"which build {OLDEST} ran with in xy-0146-qa is not known.*: name a build"):
+        choose(request("qa", OLDEST), TENANT, None, HERE, unknown)
+    assert choose(request("qa", OLDEST, "v7"), TENANT, None, HERE, unknown).mode == "again"
+
+
+def test_i3_what_was_tested_is_not_brought_over_a_database_that_was_active_here() -> None:
+    with pytest.raises(PlanRefused, match=f"{STANDS.name}, on which {OLDEST} was active once, still stands: ask for"):
+        choose(request("qa", "tested"), TENANT, revision(OLDEST, "dev"), HERE, STANDS)
+
+
+def test_what_stands_and_cannot_serve_is_told() -> None:
+    broken = GONE.model_copy(update={"unusable": "it was active once, and has no stack"})
+    with pytest.raises(PlanRefused, match="and has no stack"):
+        choose(request("qa", OLDEST), TENANT, None, HERE, broken)
 
 
 def test_a_build_that_is_named_goes_before_the_previous_one() -> None:

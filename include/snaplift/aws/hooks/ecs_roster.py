@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -23,6 +23,8 @@ SERVICES: Final = 10
 """That one DescribeServices takes."""
 TASKS: Final = 100
 """That one DescribeTasks takes."""
+DEREGISTERED: Final = 100
+"""Revisions of a family that are looked through though nothing can be started from them any more."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,8 @@ class FoundRevision:
     registered_at: datetime | None
     needs: RevisionNeeds
     tags: dict[str, str]
+    images: dict[str, str] = field(default_factory=dict)
+    """By container."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +98,20 @@ class RosterHook(PlaceMixin, EcsHook):
             registered_at=found.get("registeredAt"),
             needs=needs_of(found),
             tags=from_tag_list(answer.get("tags")),
+            images={each["name"]: each["image"] for each in found["containerDefinitions"]},
         )
+
+    def latest(self, family: str) -> Iterator[FoundRevision]:
+        """A family's revisions, the newest first; those that were deregistered after all the others, and of these the
+        latest :data:`DEREGISTERED` only: a namespace has ever more of them."""
+        for status in ("ACTIVE", "INACTIVE"):
+            pages = self.client.get_paginator("list_task_definitions").paginate(
+                familyPrefix=family, status=status, sort="DESC"
+            )
+            arns = (arn for page in pages for arn in page["taskDefinitionArns"])
+            # The filter is a prefix in AWS's words; only this very family is meant.
+            mine = (arn for arn in arns if arn.rpartition("/")[2].rpartition(":")[0] == family)
+            yield from map(self.revision, mine if status == "ACTIVE" else islice(mine, DEREGISTERED))
 
     def services(self, cluster: str, names: Iterable[str] | None = None) -> Iterator[RosterService]:
         """The services of a cluster of these names, or every one that is named as ours.

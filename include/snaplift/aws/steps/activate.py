@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from snaplift.aws.errors import StepFailed
 from snaplift.aws.hooks.rds import AVAILABLE
+from snaplift.aws.steps import marks
 from snaplift.aws.steps.job import ensure_revision
 from snaplift.aws.steps.promotion import RESTORE, Done, Promotion
 from snaplift.aws.steps.writes import count_discarded, inherit_fingerprint
@@ -39,10 +40,20 @@ def advance(promotion: Promotion) -> Wait | Done:
 
 
 def protect(promotion: Promotion) -> Wait | None:
-    """Protect the active database from deletion. None: it is."""
+    """Mark the active database as one that was active, for good, and protect it from deletion. None: it is.
+
+    What is active is read from the pointer: it says so before this is done.
+    """
     databases = promotion.aws.databases
     instance = databases.instance(promotion.plan.database)
-    if instance is None or instance.protected:
+    if instance is None:
+        return None
+    active = promotion.aws.pointers.read(promotion.plan.name.pointer)[0].active
+    if active is not None and active.database is not None and active.database.resource_id == instance.resource_id:
+        wanted = marks.activated(active)
+        if not wanted.items() <= instance.tags.items():
+            databases.tag(instance, wanted)
+    if instance.protected:
         return None
     if instance.status not in AVAILABLE:  # it may be backing up, and takes no change meanwhile
         return databases.wait_available(instance, RESTORE)

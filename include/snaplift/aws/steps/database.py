@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from snaplift import naming
 from snaplift.aws.errors import StepFailed
+from snaplift.aws.steps import marks
 from snaplift.aws.steps.promotion import RESTORE, Done, Promotion
 from snaplift.aws.steps.removal import remove_database
 from snaplift.aws.steps.standing import find_kept
@@ -50,6 +51,29 @@ def _take_up(promotion: Promotion, wanted: DatabaseReference) -> Done:
     return Done({"instance": wanted.name, "resource_id": wanted.resource_id}, skipped=plan.left_out["database"])
 
 
+def _check_never_served(promotion: Promotion) -> None:
+    """Be sure that visitors never reached what another run left under the candidate's name.
+
+    It is judged by what lasts. Protection does not: a reap lifts it and then waits, and so may a person have.
+
+    :raises StepFailed: it was active, or open to the service.
+    """
+    plan, aws = promotion.plan, promotion.aws
+    instance = aws.databases.instance(plan.database)
+    if instance is None:
+        return
+    if marks.was_active(instance):
+        raise StepFailed(
+            f"{plan.database} was active once: it is left alone. Trigger a new run for {plan.release}: "
+            "that takes it up as it is"
+        )
+    if aws.fingerprints.find(promotion.place.lock_table, plan.name.fingerprint(instance.resource_id)) is not None:
+        raise StepFailed(
+            f"{plan.database} was open to the service of {plan.name} once, so that visitors may have written to it: "
+            "it is left alone. A reap takes it away, after a final snapshot"
+        )
+
+
 def database_stack_of(promotion: Promotion) -> Stack:
     """Describe the candidate's stack."""
     # troposphere takes a while to import, and only this step needs it.
@@ -81,4 +105,5 @@ def _remove_leftover(promotion: Promotion) -> Wait | None:
     tags = stack.tags if stack else instance.tags if instance else {}
     if not naming.is_ours(tags, plan.run.installation) or made_by is None:
         raise StepFailed(f"{plan.database} exists and was not made by snaplift: it is left alone")
+    _check_never_served(promotion)
     return remove_database(promotion, plan.database, resource_id=None, run=made_by, final_snapshot=None)

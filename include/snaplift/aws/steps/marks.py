@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 from snaplift import naming
 from snaplift.aws.errors import StepFailed
 from snaplift.aws.hooks.rds import FoundInstance
 from snaplift.aws.steps.promotion import Promotion
+from snaplift.promotion.pointer import Revision
 
 CREDENTIALS: Final = f"{naming.TAG_PREFIX}credentials"
 """The application's account that was made, and tried."""
@@ -17,6 +18,9 @@ GIVEN_UP: Final = f"{naming.TAG_PREFIX}given-up"
 """The step in the middle of which a copy was given up: a fresh one is made in its place."""
 SMOKE: Final = f"{naming.TAG_PREFIX}smoke"
 """The revision that passed, and the run that tried it: one that was tried before may serve again."""
+ACTIVE: Final = f"{naming.TAG_PREFIX}active"
+"""That it was active once: the revision that it last served with, and the run that made that active; of masked data
+also the environment that they are of. Its snapshots inherit it. Protection does not last: it is lifted first."""
 WRITES: Final = f"{naming.TAG_PREFIX}writes"
 """Of one that is discarded with a final snapshot, which inherits it: whether it is known that visitors wrote to it."""
 
@@ -82,6 +86,33 @@ def check_passed(promotion: Promotion, revision: str) -> None:
     check_masked(promotion, instance)
     if instance.tags.get(SMOKE) != passed(promotion, revision):
         raise StepFailed(f"{instance.identifier} has not been through 'smoke', whatever its colour: clear that task")
+
+
+class WasActive(NamedTuple):
+    """What :data:`ACTIVE` says."""
+
+    revision: str
+    """``family:number``."""
+    run: str
+    masked_from: str | None
+
+    @classmethod
+    def read(cls, tags: dict[str, str]) -> WasActive | None:
+        """Read it off an instance's or a snapshot's tags. None: they do not say that it was active."""
+        revision, _, rest = tags.get(ACTIVE, "").partition(" ")
+        run, _, masked_from = rest.partition(" ")
+        return cls(revision.replace("/", ":"), run, masked_from or None) if revision else None
+
+
+def activated(active: Revision) -> dict[str, str]:
+    """The tag that says what a database is active with."""
+    revision = active.task_definition.rpartition("/")[2].replace(":", "/")
+    return {ACTIVE: " ".join(filter(None, (revision, active.run, active.masked_from)))}
+
+
+def was_active(instance: FoundInstance) -> bool:
+    """Say whether a database was active once: nothing of it is a leftover."""
+    return ACTIVE in instance.tags or instance.protected
 
 
 def passed(promotion: Promotion, revision: str) -> str:

@@ -7,12 +7,13 @@ from snaplift.aws.aws import Aws
 from snaplift.aws.errors import StepFailed
 from snaplift.aws.hooks.cloudformation import StackHook
 from snaplift.aws.hooks.rds import FoundInstance, FoundSnapshot
+from snaplift.aws.steps.remains import find_remains, releases_kept, releases_that_stand
 from snaplift.aws.steps.standing import find_kept, find_missing
 from snaplift.aws.steps.writes import find_writes
 from snaplift.config.platform import Platforms
 from snaplift.config.tenant import Tenant
 from snaplift.promotion.choosing import Choice, PlanRefused, Request, UnknownRelease, choose
-from snaplift.promotion.earlier import existing
+from snaplift.promotion.earlier import Remains, existing, wanted_remains
 from snaplift.promotion.plan import Before, Place, Plan
 from snaplift.promotion.planning import Facts, Instance, Snapshot, decide
 from snaplift.promotion.pointer import Pointer, Revision
@@ -35,9 +36,9 @@ def make_plan(request: Request, run: Run, platforms: Platforms, tenant: Tenant) 
     if request.refresh_from is not None:
         return _plan_refresh(request, run, platforms, tenant)
     try:
-        choice = choose(request, tenant, above, here)
+        choice = choose(request, tenant, above, here, _remains(request, platforms, tenant, above, here))
     except UnknownRelease as unknown:
-        raise PlanRefused([f"{unknown}. {_what_there_is(platforms, tenant, origin, here)}"]) from None
+        raise PlanRefused([f"{unknown}. {_what_there_is(request, platforms, tenant, origin, here)}"]) from None
     facts = gather(request, choice, platforms, tenant, origin)
     return decide(request, choice, run, platforms, tenant, facts)
 
@@ -66,8 +67,42 @@ def _active(platforms: Platforms, tenant: Tenant, environment: str) -> Revision 
     return _pointer(platforms, tenant, environment).active
 
 
-def _what_there_is(platforms: Platforms, tenant: Tenant, origin: Revision | None, here: Pointer | None) -> str:
-    return f"Releases with a snapshot: {existing(here or Pointer(), _releases(platforms, tenant, origin))}"
+def _remains(
+    request: Request, platforms: Platforms, tenant: Tenant, above: Revision | None, here: Pointer | None
+) -> Remains | None:
+    """What is left here of the release that is asked for, where the pointer does not say it all."""
+    if here is None or (wanted := wanted_remains(request.release, above, here)) is None:
+        return None
+    try:
+        release = naming.Release(wanted)
+    except naming.InvalidName:
+        return None  # said where the request is read
+    name, place = _name(tenant, request.environment), _place(platforms, tenant, request.environment)
+    began_as = _name(tenant, tenant.first).snapshot(release)
+    stands = Aws.at(_place(platforms, tenant, tenant.first)).databases.snapshot(began_as) is not None
+    return find_remains(
+        Aws.at(place),
+        name,
+        release,
+        platforms.installation,
+        snapshot=began_as if stands else None,
+        # What was tested comes with its own build, from the release's snapshot; what stands here is in its way.
+        gone=request.release != "tested",
+    )
+
+
+def _what_there_is(
+    request: Request, platforms: Platforms, tenant: Tenant, origin: Revision | None, here: Pointer | None
+) -> str:
+    standing, finals = _kept_here(request, platforms, tenant) if here is not None else ((), ())
+    releases = _releases(platforms, tenant, origin)
+    return f"Releases with a snapshot: {existing(here or Pointer(), releases, standing, finals)}"
+
+
+def _kept_here(request: Request, platforms: Platforms, tenant: Tenant) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Releases that have a database here which was active once, and those that a final snapshot is kept of here."""
+    aws, name = Aws.at(_place(platforms, tenant, request.environment)), _name(tenant, request.environment)
+    return releases_that_stand(aws, name, platforms.installation), releases_kept(aws, name, platforms.installation)
 
 
 def _releases(platforms: Platforms, tenant: Tenant, origin: Revision | None) -> tuple[str, ...]:
@@ -109,7 +144,9 @@ def gather(request: Request, choice: Choice, platforms: Platforms, tenant: Tenan
     platform = PlatformOutputs.read(place.platform, _outputs(aws.stacks, place.platform))
     namespace = NamespaceOutputs.read(name.stack, _outputs(aws.stacks, name.stack))
     before, pointer = look_before(aws, name, platform.cluster_name)
-    instance, snapshot, releases = _source(request, choice, platforms, tenant, origin)
+    instance, snapshot = _source(request, choice, platforms, tenant, origin)
+    lost = snapshot is None and choice.mode in {"tested", "standing", "restored"}
+    standing, finals = _kept_here(request, platforms, tenant) if lost else ((), ())
     usage = aws.databases.usage()
     return Facts(
         pointer=pointer,
@@ -119,7 +156,9 @@ def gather(request: Request, choice: Choice, platforms: Platforms, tenant: Tenan
         namespace=namespace,
         instance=instance,
         snapshot=snapshot,
-        releases=releases,
+        releases=_releases(platforms, tenant, origin) if lost else (),
+        standing=standing,
+        finals=finals,
         keys=states_of_keys(platforms),
         images={container: aws.images.resolve(image) for container, image in choice.images.items()},
         instances=usage["DBInstances"],
@@ -141,35 +180,29 @@ def _content(aws: Aws, before: Before) -> str | None:
 
 def _source(
     request: Request, choice: Choice, platforms: Platforms, tenant: Tenant, origin: Revision | None
-) -> tuple[Instance | None, Snapshot | None, tuple[str, ...]]:
+) -> tuple[Instance | None, Snapshot | None]:
     if choice.earlier is not None:
-        return None, *_final_snapshot(choice.earlier, request, platforms, tenant, origin)
+        return None, _final_snapshot(choice.earlier, request, platforms, tenant)
     if choice.mode == "imported":
         imported = Aws.at(_place(platforms, tenant, request.environment)).databases.snapshot(request.snapshot)
-        return None, _snapshot(imported, platforms.installation) if imported else None, ()
+        return None, _snapshot(imported, platforms.installation) if imported else None
     if choice.mode == "origin" or origin is None or origin.database is None:
-        return None, None, ()
+        return None, None
     databases = Aws.at(_place(platforms, tenant, choice.source or tenant.first)).databases
     if choice.release is None:
         instance = databases.instance(origin.database.name)
-        return (find_instance(instance) if instance else None), None, ()
+        return (find_instance(instance) if instance else None), None
     identifier = _name(tenant, tenant.first).snapshot(naming.Release(choice.release))
     snapshot = databases.snapshot(identifier)
-    if snapshot is None:
-        return None, None, _releases(platforms, tenant, origin)
-    return None, _snapshot(snapshot, platforms.installation), ()
+    return None, _snapshot(snapshot, platforms.installation) if snapshot else None
 
 
-def _final_snapshot(
-    earlier: Revision, request: Request, platforms: Platforms, tenant: Tenant, origin: Revision | None
-) -> tuple[Snapshot | None, tuple[str, ...]]:
+def _final_snapshot(earlier: Revision, request: Request, platforms: Platforms, tenant: Tenant) -> Snapshot | None:
     """What is kept of the environment's own database, where that is restored; a database that stands needs none."""
     if earlier.database is not None or earlier.final is None:
-        return None, ()
+        return None
     snapshot = Aws.at(_place(platforms, tenant, request.environment)).databases.snapshot(earlier.final.name)
-    if snapshot is None:
-        return None, _releases(platforms, tenant, origin)
-    return _snapshot(snapshot, platforms.installation), ()
+    return _snapshot(snapshot, platforms.installation) if snapshot else None
 
 
 def find_instance(found: FoundInstance) -> Instance:

@@ -47,6 +47,7 @@ def find_kept(aws: Aws, name: naming.Namespace, reference: DatabaseReference, in
             ours=naming.is_ours(instance.tags, installation, name),
             run=instance.tags.get(naming.RUN_TAG),
             outputs=adopted_outputs(instance, reference),
+            has_credentials=aws.credentials.exists(reference.secret),
         )
     stack = aws.stacks.find(reference.name)
     if stack is None or instance is None:
@@ -57,6 +58,7 @@ def find_kept(aws: Aws, name: naming.Namespace, reference: DatabaseReference, in
         ours=all(naming.is_ours(tags, installation, name) for tags in (stack.tags, instance.tags)),
         run=stack.run,
         outputs=DatabaseOutputs.read(stack.name, stack.outputs) if stack.created else None,
+        has_credentials=aws.credentials.exists(reference.secret),
     )
 
 
