@@ -10,6 +10,7 @@ from datetime import datetime
 from snaplift import naming
 from snaplift.aws.aws import Aws
 from snaplift.aws.fence import Fence
+from snaplift.aws.hooks.cloudformation import NEVER_CREATED
 from snaplift.aws.hooks.rds import NO_SNAPSHOT
 from snaplift.aws.hooks.ssm import PointerMissing
 from snaplift.aws.steps.previews import find_previews
@@ -256,13 +257,23 @@ def _forget_previous(ground: Ground, thing: Thing, final: str | None) -> None:
         ground.aws.pointers.write(ground.name.pointer, pointer.previous_is_gone(final), read_version=version)
 
 
+def _never_came_to_be(ground: Ground, thing: Thing) -> bool:
+    """Say whether a database never was one: its own stack's creation failed. What cannot be told is no yes.
+
+    Only a complete stack's database is activated, and that lasts; its protection does not: a removal lifts it first.
+    """
+    stack = ground.aws.stacks.find(thing.name) if not thing.adopted else None
+    failed = stack is not None and stack.run == thing.run and stack.status in NEVER_CREATED
+    return failed and not thing.protected
+
+
 def _final_snapshot(ground: Ground, fleet: Fleet, thing: Thing) -> str | None:
     """Name the snapshot that keeps what a database held; None: the environment wants none, or it never held anything.
 
-    Of one that failed to be restored RDS takes none; it was never active if it is not protected. What a removal left
-    that promised snapshots keeps one whatever the environment wants, also where data was authored.
+    Of one that failed RDS takes none, and it goes only if it never held anything. What a removal left that promised
+    snapshots keeps one whatever the environment wants, also where data was authored.
     """
-    if thing.state in NO_SNAPSHOT and not thing.protected:
+    if thing.state in NO_SNAPSHOT and _never_came_to_be(ground, thing):
         return None
     if removal := (ground.aws.pointers.tags(ground.name.pointer) or {}).get(naming.REMOVAL_TAG):
         made_by = thing.run or naming.run_hash("fleet.reap", thing.identity)
