@@ -52,10 +52,15 @@ def is_expired(seen: SeenPointer | None, retention: Retention, now: datetime) ->
 
 
 def held_snapshots(unreferenced: Iterable[Thing], retention: Retention, now: datetime) -> dict[str, str]:
-    """Say which of a namespace's snapshots are kept although nothing refers to them, by identity, each with why."""
+    """Say which of a namespace's snapshots are kept although nothing refers to them, by identity, each with why.
+
+    One that failed holds nothing, and takes no other's place; one that is being taken stays for that.
+    """
     releases: list[Thing] = []
     finals: list[Thing] = []
     for thing in unreferenced:
+        if thing.state != "available":
+            continue
         kind = releases if is_release(thing) else finals
         kind.append(thing)
     return {

@@ -453,6 +453,19 @@ def test_a_snapshot_is_marked_while_it_is_kept_so_that_its_grace_runs() -> None:
     assert judged(made, made.snapshot(DEV, release(5))).action is Action.MARK
 
 
+@pytest.mark.parametrize("state", ["failed", "creating"])
+def test_s12_a_snapshot_that_failed_or_is_being_taken_takes_no_good_ones_place(state: str) -> None:
+    made = serving()
+    good = [made.snapshot(DEV, release(5)), made.final(QA, release(9), RUN)]
+    bad = [made.snapshot(DEV, release(3), state=state), made.final(QA, release(4), RUN, state=state)]
+    for each in (*good, *bad):
+        marked(made, each)
+    of = retaining(snapshots=1, final_snapshots=1)
+    assert [judged(made, each, fleet=of).action for each in good] == [Action.WAIT, Action.WAIT]
+    of_the_bad = Action.REMOVE if state == "failed" else Action.KEEP
+    assert {judged(made, each, fleet=of).action for each in bad} == {of_the_bad}
+
+
 @pytest.mark.parametrize("state", ["creating", "copying", ""])
 def test_a_snapshot_that_is_being_taken_stays(state: str) -> None:
     made = serving()
