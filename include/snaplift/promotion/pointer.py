@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -90,6 +91,8 @@ class Pointer(BaseModel):
     candidate: Revision | None = None
     service: str | None = None
     """The name of the service that was adopted; none: the namespace's own."""
+    activated_at: datetime | None = None
+    """When what is active became so; none: it was adopted, or an earlier version activated it."""
 
     @classmethod
     def parse(cls, text: str, where: str) -> Self:
@@ -113,8 +116,8 @@ class Pointer(BaseModel):
 
         :raises ValueError: it is longer than a parameter may be.
         """
-        # Where nothing was adopted it is as it always was.
-        text = self.model_dump_json(exclude={"service"} if self.service is None else None)
+        # What there is none of is left out, as it always was.
+        text = self.model_dump_json(exclude={name for name in ("service", "activated_at") if not getattr(self, name)})
         if (size := len(text.encode())) > LIMIT:
             raise ValueError(f"the pointer would have {size} bytes; a parameter holds {LIMIT}")
         return text
@@ -135,11 +138,12 @@ class Pointer(BaseModel):
         """The candidate was given up."""
         return self.model_copy(update={"candidate": None})
 
-    def activate(self, revision: Revision) -> Self:
+    def activate(self, revision: Revision, at: datetime) -> Self:
         """previous ← active ← candidate, in one write. Doing it again changes nothing."""
         if self.active == revision:
             return self.without_candidate()
-        return self.model_copy(update={"previous": self.active, "active": revision, "candidate": None})
+        moved = {"previous": self.active, "active": revision, "candidate": None}
+        return self.model_copy(update={**moved, "activated_at": at.replace(microsecond=0)})
 
     def previous_is_gone(self, final_snapshot: str | None = None) -> Self:
         """The previous revision's database stands no longer. Saying it again changes nothing.

@@ -42,13 +42,14 @@ def earlier_databases(
 def is_expired(seen: SeenPointer | None, retention: Retention, now: datetime) -> bool:
     """Say whether a pointer's previous database has stood for its time; what cannot be told is no yes.
 
-    The time runs from when the pointer was written last: by the activation, or later.
+    The time runs from the activation, whatever was written since by promotions that were aborted. A pointer of an
+    earlier version does not tell when that was: then from when it was written last.
     """
-    if seen is None or seen.pointer is None or seen.written_at is None:
+    pointer = seen.pointer if seen else None
+    if seen is None or pointer is None or (since := pointer.activated_at or seen.written_at) is None:
         return False
-    previous = seen.pointer.previous
-    stands = previous is not None and previous.database is not None
-    return stands and seen.pointer.active is not None and now >= seen.written_at + retention.keep_previous
+    stands = pointer.previous is not None and pointer.previous.database is not None
+    return stands and pointer.active is not None and now >= since + retention.keep_previous
 
 
 def held_snapshots(unreferenced: Iterable[Thing], retention: Retention, now: datetime) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
@@ -13,6 +14,7 @@ from snaplift.promotion.pointer import LIMIT, DatabaseReference, FinalSnapshot, 
 from tests.unit.promotion.examples import NEW, OLD, revision
 
 WHERE = "/snaplift/xy-0146/qa/pointer"
+AT, LATER = datetime(2026, 11, 23, 2, 30, tzinfo=UTC), datetime(2026, 11, 24, 2, 30, tzinfo=UTC)
 
 texts = st.text(min_size=1, max_size=40)
 databases = st.builds(DatabaseReference, name=texts, resource_id=texts, secret=texts)
@@ -26,7 +28,11 @@ revisions = st.builds(
     run=texts,
 )
 pointers = st.builds(
-    Pointer, active=st.none() | revisions, previous=st.none() | revisions, candidate=st.none() | revisions
+    Pointer,
+    active=st.none() | revisions,
+    previous=st.none() | revisions,
+    candidate=st.none() | revisions,
+    activated_at=st.none() | st.just(datetime(2026, 11, 1, tzinfo=UTC)),
 )
 
 
@@ -67,16 +73,17 @@ def test_s15_a_text_that_snaplift_does_not_write_is_an_error_and_never_nothing_a
 
 @given(pointers, revisions)
 def test_a_pointer_moves_in_one_write(pointer: Pointer, candidate: Revision) -> None:
-    moved = pointer.with_candidate(candidate).activate(candidate)
+    moved = pointer.with_candidate(candidate).activate(candidate, AT)
     assert moved.active == candidate
     assert moved.candidate is None
+    assert moved.activated_at == (pointer.activated_at if pointer.active == candidate else AT)
     assert moved.previous == (pointer.previous if pointer.active == candidate else pointer.active)
 
 
 @given(pointers, revisions)
 def test_s40_activating_twice_is_activating_once(pointer: Pointer, candidate: Revision) -> None:
-    once = pointer.activate(candidate)
-    assert once.activate(candidate) == once
+    once = pointer.activate(candidate, AT)
+    assert once.activate(candidate, LATER) == once
 
 
 @given(pointers)
@@ -127,7 +134,7 @@ def longest(containers: int) -> Revision:
 
 
 def test_three_revisions_with_the_longest_names_fit_in_a_parameter() -> None:
-    full = Pointer(active=longest(4), previous=longest(4), candidate=longest(4))
+    full = Pointer(active=longest(4), previous=longest(4), candidate=longest(4), activated_at=AT)
     assert len(full.format().encode()) <= LIMIT == 4096
 
 

@@ -355,8 +355,12 @@ def test_a_thing_on_a_platform_whose_stack_does_not_stand_stays() -> None:
 # -- retention ---------------------------------------------------------------------------------------------------
 
 
-def with_previous(written_days_ago: float) -> tuple[Estate, Thing]:
-    """qa's previous database still stands."""
+def with_previous(written_days_ago: float, activated_days_ago: float | None = None) -> tuple[Estate, Thing]:
+    """qa's previous database still stands.
+
+    :param activated_days_ago: None: the pointer is an earlier version's, which does not tell.
+    """
+    at = None if activated_days_ago is None else NOW - timedelta(days=activated_days_ago)
     made = serving()
     previous = made.database(QA, OLD, RUN, 5)
     [pointer] = [each for each in made.pointers if each.namespace == str(QA)]
@@ -365,7 +369,7 @@ def with_previous(written_days_ago: float) -> tuple[Estate, Thing]:
     made.pointers.append(
         pointer.model_copy(
             update={
-                "pointer": pointer.pointer.model_copy(update={"previous": previous}),
+                "pointer": pointer.pointer.model_copy(update={"previous": previous, "activated_at": at}),
                 "written_at": NOW - timedelta(days=written_days_ago),
             }
         )
@@ -382,6 +386,14 @@ def test_s12_the_previous_database_stands_for_its_time_and_then_goes() -> None:
     assert judged(made, previous, fleet=retaining(keep_previous="7d")).action is Action.MARK
     marked(made, previous)
     assert judged(made, previous, fleet=retaining(keep_previous="7d")).action is Action.REMOVE
+
+
+def test_s12_a_promotion_that_was_aborted_since_gives_the_previous_database_no_more_time() -> None:
+    """It wrote its candidate into the pointer, and took it out again."""
+    made, previous = with_previous(written_days_ago=0.1, activated_days_ago=8)
+    assert judged(made, previous, fleet=retaining(keep_previous="7d")).action is Action.MARK
+    made, previous = with_previous(written_days_ago=0.1, activated_days_ago=6)
+    assert judged(made, previous, fleet=retaining(keep_previous="7d")).why == "previous in xy-0146-qa"
 
 
 def test_s46_of_a_previous_revision_whose_database_goes_the_rest_stays() -> None:
