@@ -56,7 +56,9 @@ class Revision(BaseModel):
     snapshot: str | None = None
     """The snapshot that the release began as."""
     final: FinalSnapshot | None = None
-    """The snapshot of its database as it was when it went; none: it stands, or the environment wants none."""
+    """The snapshot of its database as it was when it went; none: it stands, or the environment wants none.
+
+    Where it stands, that of the one before it: its build alone was replaced since."""
     task_definition: str
     run: str
     """The hash of the run that made it."""
@@ -139,10 +141,16 @@ class Pointer(BaseModel):
         return self.model_copy(update={"candidate": None})
 
     def activate(self, revision: Revision, at: datetime) -> Self:
-        """previous ← active ← candidate, in one write. Doing it again changes nothing."""
+        """previous ← active ← candidate, in one write. Doing it again changes nothing.
+
+        Where the database stays, as in a deployment of code alone, the last state of the one before it is named on.
+        """
         if self.active == revision:
             return self.without_candidate()
-        moved = {"previous": self.active, "active": revision, "candidate": None}
+        previous, final = self.active, self.previous.final if self.previous else None
+        if previous and final and _same_database(previous, revision):
+            previous = previous.model_copy(update={"final": final})
+        moved = {"previous": previous, "active": revision, "candidate": None}
         return self.model_copy(update={**moved, "activated_at": at.replace(microsecond=0)})
 
     def previous_is_gone(self, final_snapshot: str | None = None) -> Self:
@@ -169,3 +177,8 @@ class Pointer(BaseModel):
         revisions = (self.active, self.previous, self.candidate)
         found = {name for r in revisions if r is not None for name in (r.snapshot, r.final.name if r.final else None)}
         return frozenset(name for name in found if name is not None)
+
+
+def _same_database(one: Revision, other: Revision) -> bool:
+    found = {each.database.resource_id if each.database else None for each in (one, other)}
+    return len(found) == 1 and None not in found

@@ -134,7 +134,10 @@ def longest(containers: int) -> Revision:
 
 
 def test_three_revisions_with_the_longest_names_fit_in_a_parameter() -> None:
-    full = Pointer(active=longest(4), previous=longest(4), candidate=longest(4), activated_at=AT)
+    name = naming.Namespace(naming.Tenant("a" * 10, "0146"), "e" * 11)
+    final = FinalSnapshot(name=name.final_snapshot(naming.Release(NEW), "f" * 8), resource_id="db-" + "A" * 26)
+    before = longest(4).model_copy(update={"final": final})
+    full = Pointer(active=longest(4), previous=before, candidate=longest(4), activated_at=AT)
     assert len(full.format().encode()) <= LIMIT == 4096
 
 
@@ -156,6 +159,21 @@ def test_a_database_that_goes_leaves_the_snapshot_that_a_rollback_restores() -> 
     assert gone.previous.final == FinalSnapshot(name="the-final-one", resource_id="db-0A1B2C3D")
     assert gone.previous_is_gone("another") == gone
     assert gone.snapshots == {f"xy-0146-dev-snapshot-{NEW}", f"xy-0146-dev-snapshot-{OLD}", "the-final-one"}
+
+
+def test_s12_a_deployment_of_code_alone_keeps_the_final_snapshot_of_the_database_before() -> None:
+    served = Pointer(active=revision(NEW), previous=revision(OLD)).previous_is_gone("the-final-one")
+    assert served.previous is not None
+    for build in ("next", "stable"):
+        moved = served.activate(revision(NEW, build={"web": build}), AT)
+        assert moved.previous is not None
+        assert served.active is not None
+        assert moved.previous.database == served.active.database
+        assert moved.previous.final == served.previous.final
+        assert "the-final-one" in moved.snapshots
+        served = moved
+    other = DatabaseReference(name="another", resource_id="db-ANOTHER", secret="s")
+    assert "the-final-one" not in served.activate(revision("20270101t000000z", database=other), AT).snapshots
 
 
 def test_a_database_is_its_makers_whichever_run_takes_it_up() -> None:
