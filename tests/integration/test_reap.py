@@ -109,6 +109,10 @@ def test_an_orphaned_database_is_marked_then_left_for_its_grace_then_gone_with_a
     assert installation.client("rds").describe_db_snapshots(DBSnapshotIdentifier=final)["DBSnapshots"]
     verdicts, _ = run_reap(of, 2)
     assert actions(verdicts, name) == {}
+    # It was active: what it held last is kept for its time, though no rollback goes back to it.
+    for hours, expected in ((30, Action.WAIT), (29 * 24, Action.WAIT), (31 * 24, Action.REMOVE)):
+        _, verdicts = reap.find(of, lambda hours=hours: later(hours))  # type: ignore[misc]
+        assert actions(verdicts, final)["snapshot"] is expected
 
 
 @pytest.mark.parametrize("protected", [True, False])

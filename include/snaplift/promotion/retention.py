@@ -57,25 +57,27 @@ def held_snapshots(unreferenced: Iterable[Thing], retention: Retention, now: dat
 
     One that failed holds nothing, and takes no other's place; one that is being taken stays for that.
     """
-    releases: list[Thing] = []
-    finals: list[Thing] = []
-    for thing in unreferenced:
-        if thing.state != "available":
-            continue
-        kind = releases if is_release(thing) else finals
-        kind.append(thing)
+    good = [thing for thing in unreferenced if thing.state == "available"]
+    releases = [thing for thing in good if is_release(thing)]
+    # What an abort or a reap took away though it served may be asked for when that is found out.
+    left = [thing for thing in good if not is_release(thing) and naming.WRITES_TAG in thing.tags]
+    finals = [thing for thing in good if not is_release(thing) and naming.WRITES_TAG not in thing.tags]
+    at_least, time = max(retention.final_snapshots, 1), retention.final_snapshots_for
     return {
         **_newest(releases, retention.snapshots, retention.snapshots_for, retention.snapshots_min, "releases'", now),
-        **_newest(finals, retention.final_snapshots, retention.final_snapshots_for, 0, "final", now),
+        **_newest(finals, retention.final_snapshots, time, 0, "final", now),
+        **_newest(left, at_least, time, 0, "final", now, "of what was discarded "),
     }
 
 
-def _newest(things: list[Thing], most: int, time: timedelta, least: int, what: str, now: datetime) -> dict[str, str]:
+def _newest(
+    things: list[Thing], most: int, time: timedelta, least: int, what: str, now: datetime, of: str = ""
+) -> dict[str, str]:
     found = {}
     for rank, thing in enumerate(sorted(things, key=_made, reverse=True)):
         if rank < least or (rank < most and now < _made(thing) + time):
             until = "" if rank < least else f", for {format_duration(time)}"
-            found[thing.identity] = f"one of the {most} newest {what} snapshots that are kept{until}"
+            found[thing.identity] = f"one of the {most} newest {what} snapshots {of}that are kept{until}"
     return found
 
 

@@ -460,6 +460,25 @@ def test_final_snapshots_are_kept_by_number_and_age_beside_the_rollbacks() -> No
     assert [found[each.name] for each in spare] == [Action.WAIT, Action.REMOVE, Action.REMOVE]
 
 
+def test_s11_the_last_state_of_what_served_and_was_taken_away_is_kept_for_its_time_by_default() -> None:
+    made = serving()
+    spare = [made.final(QA, release(days), RUN) for days in (5, 10, 40)]
+    left = [
+        made.final(QA, release(days), "33334444", tags={**made.tags(QA, release(days)), naming.WRITES_TAG: "untold"})
+        for days in (6, 11, 41)
+    ]
+    for each in (*spare, *left):
+        marked(made, each)
+
+    def going(**retention: object) -> list[Thing]:
+        verdicts = decide([made.survey()], retaining(**retention), NOW)  # type: ignore[arg-type]
+        return [each.thing for each in verdicts if each.action is Action.REMOVE]
+
+    assert set(map(str, going())) == set(map(str, [*spare, *left[1:]]))
+    assert set(map(str, going(final_snapshots=9))) == {str(spare[2]), str(left[2])}
+    assert set(map(str, going(final_snapshots_for="1d"))) == set(map(str, [*spare, *left]))
+
+
 def test_a_snapshot_is_marked_while_it_is_kept_so_that_its_grace_runs() -> None:
     made = serving()
     assert judged(made, made.snapshot(DEV, release(5))).action is Action.MARK

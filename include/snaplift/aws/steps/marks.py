@@ -15,8 +15,10 @@ ADAPT: Final = f"{naming.TAG_PREFIX}adapt"
 """``<number>-begun`` or ``<number>-done``, of the last item; where data is authored, of its setup."""
 SMOKE: Final = f"{naming.TAG_PREFIX}smoke"
 """The revision that passed, and the run that tried it: one that was tried before may serve again."""
-WRITES: Final = f"{naming.TAG_PREFIX}writes"
+WRITES: Final = naming.WRITES_TAG
 """Of one that is discarded with a final snapshot, which inherits it: whether it is known that visitors wrote to it."""
+TOLD, UNTOLD = "told", "untold"
+"""What it says."""
 
 
 def candidate(promotion: Promotion) -> FoundInstance:

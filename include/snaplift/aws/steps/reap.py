@@ -13,6 +13,7 @@ from snaplift.aws.fence import Fence
 from snaplift.aws.hooks.cloudformation import NEVER_CREATED
 from snaplift.aws.hooks.rds import NO_SNAPSHOT
 from snaplift.aws.hooks.ssm import PointerMissing
+from snaplift.aws.steps import marks
 from snaplift.aws.steps.previews import find_previews
 from snaplift.aws.steps.promotion import REMOVAL, Done, HeldLock, utc_now, wait_for_moments
 from snaplift.aws.steps.removal import Ground, remove
@@ -230,6 +231,8 @@ def _remove(ground: Ground, fleet: Fleet, thing: Thing) -> Wait | None:
     match thing.kind:
         case "instance":
             final = _final_snapshot(ground, fleet, thing)
+            if final:
+                _tell_on(ground, thing)
             _forget_previous(ground, thing, final)
             return remove(ground, thing.name, resource_id=thing.resource_id, run=thing.run, final_snapshot=final)
         case "stack":
@@ -255,6 +258,16 @@ def _forget_previous(ground: Ground, thing: Thing, final: str | None) -> None:
     previous = pointer.previous.database if pointer.previous else None
     if previous is not None and previous.resource_id == thing.resource_id:
         ground.aws.pointers.write(ground.name.pointer, pointer.previous_is_gone(final), read_version=version)
+
+
+def _tell_on(ground: Ground, thing: Thing) -> None:
+    """Write on a database that was active what its final snapshot inherits, so that retention keeps that for its time.
+
+    Nobody compares any more what it holds with what it was when it was activated.
+    """
+    instance = ground.aws.databases.instance(thing.name) if thing.protected else None  # until the removal lifts it
+    if instance is not None and instance.resource_id == thing.resource_id and marks.WRITES not in instance.tags:
+        ground.aws.databases.tag(instance, {marks.WRITES: marks.UNTOLD})
 
 
 def _never_came_to_be(ground: Ground, thing: Thing) -> bool:
