@@ -11,12 +11,14 @@ from airflow.sdk import DAG, CronTriggerTimetable
 from airflow.sdk.definitions.mappedoperator import MappedOperator
 from airflow.sdk.exceptions import AirflowFailException
 
+from snaplift import naming
+from snaplift import naming
 from snaplift.aws.operators import reap as operators
 from snaplift.aws.steps import reap as step
 from snaplift.pipelines import common
 from snaplift.pipelines.loading import fleet_dags
 from snaplift.pipelines.reap import CAP, REAP_DAG_ID, reap_dag
-from tests.unit.promotion.estates import NOW, Estate, fleet, marked_instances, serving
+from tests.unit.promotion.estates import NOW, Estate, fleet, marked_instances, release, serving
 
 
 @pytest.fixture
@@ -92,23 +94,33 @@ def test_only_what_goes_is_passed_on_and_never_more_than_the_cap(monkeypatch: py
     things, pushed, marked = find(monkeypatch, made, cap=5)
     assert [each["thing"]["name"] for each in things] == sorted(each.name for each in orphans)[:5]
     assert len(marked) == 1
-    assert "more than this run's cap** (2)" in pushed["summary"]
+    assert "more than this run's cap or on another platform** (2)" in pushed["summary"]
     assert step.Departure.model_validate(things[0]).thing.resource_id.startswith("db-")
 
 
 def test_a_dry_run_tells_and_marks_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     made = serving()
     [orphan] = marked_instances(made, 1)
+    made.instance(naming.Namespace.parse("xy-0146-qa"), release(9), "33334444")
     things, pushed, marked = find(monkeypatch, made, dry_run=True)
     assert (things, marked) == ([], [])
+    assert "**Would go** (1)" in pushed["summary"]
+    assert "**Would be marked: nothing refers to it** (1)" in pushed["summary"]
+    assert " now" not in pushed["summary"]
     assert f"| instance | `{orphan.name}` | nothing refers to it since " in pushed["summary"]
 
 
 def test_what_goes_can_be_limited_to_a_platform(monkeypatch: pytest.MonkeyPatch) -> None:
     made = serving()
-    marked_instances(made, 1)
-    assert find(monkeypatch, made, platform="platform-existing")[0] == []
-    assert len(find(monkeypatch, made, platform="platform-new")[0]) == 1
+    [orphan] = marked_instances(made, 1)
+    things, pushed, _ = find(monkeypatch, made, platform="platform-existing")
+    assert things == []
+    # It is told all the same.
+    assert "on another platform** (1)" in pushed["summary"]
+    assert f"| instance | `{orphan.name}` | " in pushed["summary"]
+    things, pushed, _ = find(monkeypatch, made, platform="platform-new")
+    assert len(things) == 1
+    assert "on another platform" not in pushed["summary"]
 
 
 def report(wanted: Any, results: Any) -> Any:

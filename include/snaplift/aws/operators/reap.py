@@ -49,12 +49,11 @@ class FindOrphansOperator(_ReapingOperator):
 
         params, fleet = context["params"], self.fleet()
         surveys, verdicts = reap.find(fleet)
-        wanted = [each for each in verdicts if params["platform"] in {"", each.platform}]
-        going, rest = within(wanted, int(params["cap"]))
-        bill = reap.bill(fleet, surveys)
-        self.log.info("%s", describe(verdicts, going, rest, bill, most=None))
-        context["ti"].xcom_push(key=SUMMARY, value=describe(verdicts, going, rest, bill))
-        if params["dry_run"]:
+        going, rest = within(verdicts, int(params["cap"]), params["platform"])
+        bill, dry_run = reap.bill(fleet, surveys), bool(params["dry_run"])
+        self.log.info("%s", describe(verdicts, going, rest, bill, most=None, dry_run=dry_run))
+        context["ti"].xcom_push(key=SUMMARY, value=describe(verdicts, going, rest, bill, dry_run=dry_run))
+        if dry_run:
             self.log.info("a dry run: nothing is marked, and nothing goes")
             return Done({"things": []})
         reap.mark(fleet, surveys, verdicts)
