@@ -12,7 +12,6 @@ from airflow.sdk.definitions.mappedoperator import MappedOperator
 from airflow.sdk.exceptions import AirflowFailException
 
 from snaplift import naming
-from snaplift import naming
 from snaplift.aws.operators import reap as operators
 from snaplift.aws.steps import reap as step
 from snaplift.pipelines import common
