@@ -62,6 +62,30 @@ def find_previews(platforms: Platforms) -> list[StandingPreview]:
     return [each for name in platforms.platforms for each in _on_platform(platforms, name)]
 
 
+def find_previews_of(platforms: Platforms, tenant: naming.Tenant) -> list[StandingPreview]:
+    """List a tenant's previews by the path of their pointers, over all platforms.
+
+    What the tagging API lists comes late: a preview that was made just now would be missed.
+
+    :raises Exception: one platform's could not be listed.
+    """
+    found = []
+    for platform, settings in platforms.platforms.items():
+        place = Place.of(platform, settings)
+        locks_of(place)  # the same account: in another one there would seem to be none
+        pointers = Aws.at(place).pointers
+        for each in pointers.all(tenant.parameters):
+            try:
+                name = naming.Namespace.of_pointer(each.name)
+            except naming.InvalidName:
+                continue  # no pointer
+            tags = pointers.tags(each.name) if name.is_preview else None
+            preview = StandingPreview.read(name, tags, platforms.installation) if tags is not None else None
+            if preview is not None and preview.platform == platform:
+                found.append(preview)
+    return found
+
+
 def find_preview(platforms: Platforms, name: naming.Namespace) -> StandingPreview | None:
     """Look one preview up. None: its pointer is on no platform."""
     for platform, settings in platforms.platforms.items():

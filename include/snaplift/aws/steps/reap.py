@@ -14,7 +14,7 @@ from snaplift.aws.hooks.cloudformation import NEVER_CREATED
 from snaplift.aws.hooks.rds import NO_SNAPSHOT
 from snaplift.aws.hooks.ssm import PointerMissing
 from snaplift.aws.steps import marks
-from snaplift.aws.steps.previews import find_previews
+from snaplift.aws.steps.previews import find_previews_of
 from snaplift.aws.steps.promotion import REMOVAL, Done, HeldLock, utc_now, wait_for_moments
 from snaplift.aws.steps.removal import Ground, remove
 from snaplift.aws.steps.survey import Scope, check_whole, survey
@@ -141,9 +141,8 @@ def _referring(fleet: Fleet, departure: Departure) -> Iterator[tuple[naming.Name
         assert place is not None  # the configuration has it
         yield name, place
     if departure.thing.kind == "snapshot":
-        for each in find_previews(fleet.platforms):
-            if each.name.tenant == own.tenant:
-                yield each.name, Place.of(each.platform, fleet.platforms.platforms[each.platform])
+        for each in find_previews_of(fleet.platforms, own.tenant):
+            yield each.name, Place.of(each.platform, fleet.platforms.platforms[each.platform])
 
 
 def _namespaces(fleet: Fleet, of: naming.Namespace) -> tuple[naming.Namespace, ...]:
