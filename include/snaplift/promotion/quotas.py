@@ -55,8 +55,8 @@ def most_snapshots(tenant: Tenant) -> int:
 
     In use are, of every environment but the first, the release that is active and the one that a rollback goes back to,
     which may all differ; of the latter also its database's final snapshot, once that is gone. What a night's promotions
-    put out of use is marked by the next reap and goes with the one after it. What is kept of a database that an abort or
-    a reap took away is not counted: something went amiss.
+    put out of use is marked by the next reap and goes with the one after it. Not counted is what is kept of a database
+    that an abort or a reap took away: something went amiss.
     """
     promoted = [each for each in tenant.environments.values() if each.promoted_from is not None]
     first = tenant.environments[tenant.first].retention or tenant.retention

@@ -122,8 +122,15 @@ def test_what_goes_can_be_limited_to_a_platform(monkeypatch: pytest.MonkeyPatch)
     assert "on another platform" not in pushed["summary"]
 
 
-def report(wanted: Any, results: Any) -> Any:
-    found = {"find": wanted, "reap": results}
+def report(wanted: list[str] | None, results: Any) -> Any:
+    """:param wanted: what was to go, in order; so far as they have results, those are of the first."""
+    given = None if wanted is None else [dict(zip(("kind", "name"), each.split(), strict=True)) for each in wanted]
+    told = (
+        None
+        if results is None
+        else [{**each, "thing": of.replace("_", " ")} for each, of in zip(results, wanted or [], strict=False)]
+    )
+    found = {"find": None if given is None else [{"thing": each} for each in given], "reap": told}
     ti = SimpleNamespace(xcom_pull=lambda task_ids: found[task_ids], xcom_push=lambda **_: None)
     operator = operators.ReportOperator(task_id="report", configuration="/nowhere")
     context: Any = {"ti": ti}
@@ -131,7 +138,8 @@ def report(wanted: Any, results: Any) -> Any:
 
 
 def test_the_report_says_what_went() -> None:
-    assert report([{}, {}], [{"removed": "instance a"}, {"skipped": "it is used"}]) == {"gone": ["instance a"]}
+    results = [{"removed": "instance a"}, {"skipped": "it is used"}]
+    assert report(["instance a", "instance b"], results) == {"gone": ["instance a"]}
 
 
 def test_the_report_says_what_the_removal_saves() -> None:
@@ -141,15 +149,15 @@ def test_the_report_says_what_the_removal_saves() -> None:
         {"removed": "secret c"},
         {"skipped": "it is used"},
     ]
-    assert report([{}] * 4, results) == {
+    assert report(["instance a", "snapshot b", "secret c", "secret d"], results) == {
         "gone": ["instance a", "snapshot b", "secret c"],
         "saved": "at most 26.60 USD",
     }
 
 
-def test_one_that_failed_makes_the_run_red_when_all_others_are_through() -> None:
-    with pytest.raises(AirflowFailException, match="1 of 2 things could not be taken away"):
-        report([{}, {}], [{"removed": "instance a"}])
+def test_one_that_failed_makes_the_run_red_when_all_others_are_through_and_is_named() -> None:
+    with pytest.raises(AirflowFailException, match="1 of 2 things could not be taken away: log group b"):
+        report(["instance a", "log_group b"], [{"removed": "instance a"}])
 
 
 def test_s14_a_listing_that_failed_makes_the_run_red() -> None:

@@ -70,6 +70,9 @@ class ReapOperator(_ReapingOperator):
         super().__init__(**kwargs)
         self.thing = thing
 
+    def execute(self, context: Context, event: dict[str, str] | None = None) -> Any:
+        return {**super().execute(context, event), "thing": _named(self.thing)}
+
     def advance(self, context: Context) -> Wait | Done:
         from snaplift.aws.operators.metadata import this_airflow
         from snaplift.aws.steps import reap
@@ -92,10 +95,11 @@ class ReportOperator(AdvancingOperator):
         results = [each for each in ti.xcom_pull(task_ids=REAP) or [] if each]
         for each in results:
             self.log.info("%s", f"gone: {each['removed']}" if "removed" in each else f"stays: {each['skipped']}")
-        if missing := len(wanted) - len(results):
+        told = [each["thing"] for each in results]
+        if missing := [name for name in map(_named, wanted) if name not in told]:
             raise AirflowFailException(
-                f"{missing} of {len(wanted)} things could not be taken away: see the red tasks of '{REAP}'. "
-                "Nothing else is affected, and the next run tries again"
+                f"{len(missing)} of {len(wanted)} things could not be taken away: {', '.join(missing)}. See the red "
+                f"tasks of '{REAP}'. Nothing else is affected, and the next run tries again"
             )
         gone = [each for each in results if "removed" in each]
         costs = [Cost.model_validate(each["cost"]) for each in gone if "cost" in each]
@@ -103,3 +107,9 @@ class ReportOperator(AdvancingOperator):
         if costs:
             self.log.info("a month this saves %s, less the final snapshots taken of databases", saved["saved"])
         return Done({"gone": [each["removed"] for each in gone], **saved})
+
+
+def _named(departure: dict[str, Any]) -> str:
+    """Name what goes, and its kind, as :class:`Thing` does."""
+    thing = departure["thing"]
+    return f"{thing['kind'].replace('_', ' ')} {thing['name']}"
