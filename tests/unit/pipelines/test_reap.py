@@ -131,7 +131,15 @@ def report(wanted: list[str] | None, results: Any) -> Any:
         else [{**each, "thing": of.replace("_", " ")} for each, of in zip(results, wanted or [], strict=False)]
     )
     found = {"find": None if given is None else [{"thing": each} for each in given], "reap": told}
-    ti = SimpleNamespace(xcom_pull=lambda task_ids: found[task_ids], xcom_push=lambda **_: None)
+
+    def pull(task_ids: str | list[str]) -> Any:
+        """As Airflow does: the only result of a single task id comes by itself."""
+        if task_ids == "find":
+            return found["find"]
+        results = found["reap"] or [None]
+        return results[0] if isinstance(task_ids, str) and len(results) == 1 else results
+
+    ti = SimpleNamespace(xcom_pull=pull, xcom_push=lambda **_: None)
     operator = operators.ReportOperator(task_id="report", configuration="/nowhere")
     context: Any = {"ti": ti}
     return operator.execute(context)
@@ -140,6 +148,10 @@ def report(wanted: list[str] | None, results: Any) -> Any:
 def test_the_report_says_what_went() -> None:
     results = [{"removed": "instance a"}, {"skipped": "it is used"}]
     assert report(["instance a", "instance b"], results) == {"gone": ["instance a"]}
+
+
+def test_the_report_says_what_went_alone() -> None:
+    assert report(["instance a"], [{"removed": "instance a"}]) == {"gone": ["instance a"]}
 
 
 def test_the_report_says_what_the_removal_saves() -> None:

@@ -92,7 +92,8 @@ class ReportOperator(AdvancingOperator):
         wanted = ti.xcom_pull(task_ids=FIND)
         if wanted is None:
             raise AirflowFailException("nothing was concluded, and nothing went: see why in the log of 'find'")
-        results = [each for each in ti.xcom_pull(task_ids=REAP) or [] if each]
+        # As a list, also of one: Airflow gives the only result of a single task id by itself.
+        results = [each for each in ti.xcom_pull(task_ids=[REAP]) or [] if each]
         for each in results:
             self.log.info("%s", f"gone: {each['removed']}" if "removed" in each else f"stays: {each['skipped']}")
         told = [each["thing"] for each in results]
