@@ -12,6 +12,7 @@ import pytest
 
 from snaplift import naming
 from snaplift.aws.errors import StepFailed
+from snaplift.aws.hooks.tagging import TagHook
 from snaplift.aws.steps import dismantle, offboard, previews, reap
 from snaplift.aws.steps.finish import Aborted
 from snaplift.aws.steps.promotion import Done, find_lock, utc_now
@@ -130,7 +131,9 @@ def spare_snapshot(beside: Installation) -> str:
     return name
 
 
-def test_s38_a_reap_leaves_previews_alone_and_takes_no_snapshot_while_one_is_made(beside: Installation) -> None:
+def test_s38_a_reap_leaves_previews_alone_and_takes_no_snapshot_while_one_is_made(
+    beside: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
     retention = {"grace": "1h", "snapshots": 1, "snapshots_for": "0s", "snapshots_min": 0}
     fleet = Fleet(platforms=beside.platforms, tenants={TENANT: tenant(retention=retention)})
     snapshot = spare_snapshot(beside)
@@ -152,7 +155,17 @@ def test_s38_a_reap_leaves_previews_alone_and_takes_no_snapshot_while_one_is_mad
     assert f"{ours} is locked by run" in held.skipped
     with pytest.raises(Aborted):
         driver.finish()
+    # Its lock is held while the snapshot goes, also of a preview that is so new that the tagging API does not list it.
+    remove, phases = reap._remove, []
+
+    def watched(*given: Any) -> Wait | None:
+        phases.append(beside.lock_phase("pr42"))
+        return remove(*given)
+
+    monkeypatch.setattr(TagHook, "parameters", lambda *_: [])
+    monkeypatch.setattr(reap, "_remove", watched)
     assert drive(advance).result["removed"] == f"snapshot {snapshot}"
+    assert phases == ["reaping"]
 
 
 def test_s13_a_preview_is_taken_away_with_all_that_it_has_and_its_namesake_stays(beside: Installation) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,6 +12,8 @@ from botocore.exceptions import ClientError
 
 from snaplift import naming
 from snaplift.aws.aws import Aws
+from snaplift.aws.errors import StepFailed
+from snaplift.aws.hooks import rds as hook
 from snaplift.aws.steps import dismantle, offboard, reap, recover
 from snaplift.aws.steps.promotion import Done, find_lock
 from snaplift.aws.steps.provision import provision_namespace
@@ -106,6 +109,37 @@ def test_an_orphaned_database_is_marked_then_left_for_its_grace_then_gone_with_a
     assert installation.client("rds").describe_db_snapshots(DBSnapshotIdentifier=final)["DBSnapshots"]
     verdicts, _ = run_reap(of, 2)
     assert actions(verdicts, name) == {}
+    # It was active: what it held last is kept for its time, though no rollback goes back to it.
+    for hours, expected in ((30, Action.WAIT), (29 * 24, Action.WAIT), (31 * 24, Action.REMOVE)):
+        _, verdicts = reap.find(of, lambda hours=hours: later(hours))  # type: ignore[misc]
+        assert actions(verdicts, final)["snapshot"] is expected
+
+
+@pytest.mark.parametrize("protected", [True, False])
+def test_s11_a_database_that_was_active_and_cannot_be_snapshot_stays_night_after_night(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch, *, protected: bool
+) -> None:
+    """Also where a removal had lifted its protection before it failed."""
+    driver = leave_candidate(installation, active_once=protected)
+    release = naming.Release(driver.results["lock"].result["release"])
+    name, of, read = QA.database(release), fleet(installation), hook._instance
+
+    def unreachable(found: Any) -> hook.FoundInstance:
+        instance = read(found)
+        return replace(instance, status="incompatible-network") if instance.identifier == name else instance
+
+    with monkeypatch.context() as patch:
+        patch.setattr(hook, "_instance", unreachable)
+        run_reap(of)
+        for night in (2, 26, 50):
+            with pytest.raises(StepFailed, match=f"instance {name} is incompatible-network: no final snapshot"):
+                run_reap(of, night)
+            assert installation.standing("qa").databases[name][1] is protected
+    # Mended, it goes with its final snapshot.
+    run_reap(of, 2)
+    assert name not in installation.standing("qa").databases
+    final = QA.final_snapshot(release, driver.run.hash)
+    assert installation.client("rds").describe_db_snapshots(DBSnapshotIdentifier=final)["DBSnapshots"]
 
 
 def test_what_an_environment_without_final_snapshots_had_goes_without_one(installation: Installation) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -14,11 +16,16 @@ from snaplift.aws.steps import reap
 from snaplift.promotion.pointer import Pointer
 from snaplift.promotion.reaping import Action, Fleet, Verdict, within
 from snaplift.promotion.run import Run
-from tests.support.driving import PROMOTE, drive
-from tests.support.installation import TENANT, Installation, tenant
+from tests.support.driving import PROMOTE, Driver, drive
+from tests.support.installation import TENANT, Installation, provision_tenant, tenant
 from tests.support.installed import installed
 
 DEV, QA, BARE = (naming.Namespace.parse(f"{TENANT}-{name}") for name in ("dev", "qa", "bare"))
+OTHER: Final = f"{TENANT[:-1]}7"
+"""Another tenant of the configuration, whose things are called alike."""
+NAMESAKE = naming.Namespace.parse(f"{OTHER}-qa")
+pytestmark = pytest.mark.timeout(600)  # five hundred things are read two dozen times
+RETENTION: Final = {"grace": "1h", "snapshots": 30, "final_snapshots": 1, "keep_previous": "7d"}
 OLD: Final = naming.Release("20200101t000000z")
 RUN: Final = "0a1b2c3d"
 REAP: Final = Run(installation="acme", dag_id="fleet.reap", run_id="run-1")
@@ -34,15 +41,37 @@ LISTINGS: Final = (
     ("ecs", "ListTasks"),
     ("dynamodb", "Scan"),
 )
+CAP: Final = 5
 PAGED: Final = ("ListSecrets", "GetParametersByPath", "DescribeLogGroups")
 """Those of which there is more than a page here."""
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    with installed(tmp_path_factory.mktemp("fleet"), environments=("dev", "qa")) as found:
+    """Its qa has been promoted to twice, so that a rollback's target stands."""
+    with installed(tmp_path_factory.mktemp("fleet"), tenant(retention=RETENTION), ("dev", "qa")) as found:
+        found.driver("qa").promote("new")
+        time.sleep(1.1)  # the next release has another name
         found.driver("qa").promote("new")
         yield found
+
+
+@pytest.fixture(scope="module")
+def other(made: Installation) -> Installation:
+    """The other tenant's; to its bare a promotion will be under way."""
+    found = replace(made, tenant=tenant(tenant=OTHER, retention=RETENTION))
+    provision_tenant(found, ("dev", "qa", "bare"))
+    return found
+
+
+def begin(other: Installation) -> tuple[Driver, tuple[str, ...]]:
+    """Begin a promotion that holds its lock and has a candidate; what is left of it is given."""
+    driver = other.driver("bare")
+    driver.lock(driver.plan("new"))
+    done = PROMOTE.index("database") + 1
+    for step in PROMOTE[:done]:
+        driver.step(step)
+    return driver, PROMOTE[done:]
 
 
 def listed(tags: dict[str, str], lower: bool = False) -> Any:
@@ -144,8 +173,8 @@ def place_near_orphans(place: Placing) -> None:
     for number in range(40):
         place.log_group(f"/snaplift/crm/{number}", {})  # someone else's, with our prefix and no tag
         place.secret(f"snaplift/{TENANT}/qa/{OLD}/{number:08x}/{STACK[:-1]}f", {"team": "crm"})
-    namesake = naming.Namespace.parse(f"{TENANT[:-1]}7-qa")  # another tenant's namesake
-    place.snapshot(namesake.final_snapshot(OLD, RUN), naming.tags("acme", namesake, release=OLD, run=RUN))
+    # The other tenant's namesake of what goes here; its last state is kept.
+    place.snapshot(NAMESAKE.final_snapshot(OLD, RUN), naming.tags("acme", NAMESAKE, release=OLD, run=RUN))
     place.snapshot(QA.final_snapshot(OLD, "ffffffff"), others)
     place.snapshot(DEV.snapshot(OLD), {"team": "crm"})
 
@@ -162,7 +191,8 @@ def place_orphans(place: Placing) -> set[str]:
     place.pointer(BARE, bare)
     found |= {place.log_group(BARE.log_group, bare)}
     place.revision(f"{TENANT}-qa", tags)  # the newest of its family, which stays
-    return found
+    namesakes = naming.tags("acme", NAMESAKE, release=OLD, run=RUN)  # of the other tenant only what is an orphan
+    return found | {place.secret(f"{NAMESAKE.application_secret(OLD, 'a0000000')}/{STACK}", namesakes)}
 
 
 def later(hours: float) -> datetime:
@@ -175,15 +205,26 @@ def look(of: Fleet, hours: float) -> list[Verdict]:
     return verdicts
 
 
-def test_s14_exactly_the_orphans_go_among_five_hundred_things(made: Installation) -> None:
+def full_run(of: Fleet, hours: float) -> tuple[list[Verdict], set[str]]:
+    """One run of fleet.reap, so many hours from now: what it judged, and what went."""
+    verdicts, gone = look(of, hours), set()
+    for verdict in within(verdicts, CAP)[0]:
+        departure = reap.Departure.of(verdict)
+        done = drive(lambda each=departure: reap.advance(of, each, REAP, now=lambda: later(hours)))  # type: ignore[misc]
+        gone.add(done.result["removed"])
+    return verdicts, gone
+
+
+def test_s14_exactly_the_orphans_go_among_five_hundred_things(made: Installation, other: Installation) -> None:
     place = Placing(made)
     place_near_orphans(place)
     orphans = place_orphans(place)
-    before = standing(made)
+    under_way, steps = begin(other)
+    before, serves = standing(made), made.standing("qa")
+    assert serves.answer
     assert len(before) >= 500
     assert orphans <= before
-    retention = {"grace": "1h", "snapshots": 30, "final_snapshots": 1}
-    of = Fleet(platforms=made.platforms, tenants={TENANT: tenant(retention=retention)})
+    of = Fleet(platforms=made.platforms, tenants={each.tenant.tenant: each.tenant for each in (made, other)})
     look(of, 0)
     assert standing(made) == before
 
@@ -199,21 +240,17 @@ def test_s14_exactly_the_orphans_go_among_five_hundred_things(made: Installation
     assert standing(made) == before
 
     # Throttled listings are asked again, and the next runs find what the last one's cap left.
+    rules = [
+        {"action": "throttle", "service": service, "operation": operation, "nth": nth, "times": 2}
+        for service, operation in LISTINGS
+        for nth in (1, 5)
+    ]
     gone: set[str] = set()
-    for hours in (2, 3, 4, 5):
-        rules = [
-            {"action": "throttle", "service": service, "operation": operation, "nth": nth, "times": 2}
-            for service, operation in LISTINGS
-            for nth in (1, 5)
-        ]
+    for hours in (2, 3, 4):
         made.laptop.set_faults(*rules)
-        verdicts = look(of, hours)
-        made.laptop.set_faults()
-        going, _ = within(verdicts, 5)
-        for verdict in going:
-            departure = reap.Departure.of(verdict)
-            done = drive(lambda each=departure: reap.advance(of, each, REAP, now=lambda: later(hours)))  # type: ignore[misc]  # noqa: B023
-            gone.add(done.result["removed"])
+        verdicts, went = full_run(of, hours)
+        gone |= went
+    made.laptop.set_faults()
     expected = {each for each in orphans if not each.startswith("stack ")}
     assert gone == expected
 
@@ -223,7 +260,33 @@ def test_s14_exactly_the_orphans_go_among_five_hundred_things(made: Installation
     assert before - after == orphans | mine
     assert len(mine) == 1
     assert all("-final-" in each for each in after - before)
-    quarantined = [each for each in verdicts if each.action is Action.QUARANTINE]
-    assert len(quarantined) >= 3 * 80
-    assert look(of, 6)
-    assert made.standing("qa").answer
+    assert len(after - before) == 1
+    check_why_it_stays(made, other, under_way, verdicts)
+
+    # What is left is no orphan, however often it is looked at.
+    for hours in (30, 54):
+        verdicts, went = full_run(of, hours)
+        assert went == set()
+        assert not [each for each in verdicts if each.action is Action.REMOVE]
+        assert standing(made) == after
+    now = made.standing("qa")
+    assert (now.pointer, now.service, now.answer) == (serves.pointer, serves.service, serves.answer)
+    for step in steps:
+        under_way.step(step)
+    under_way.finish()
+    assert other.standing("bare").answer
+
+
+def check_why_it_stays(made: Installation, other: Installation, under_way: Driver, verdicts: list[Verdict]) -> None:
+    """The rollback's target, what is being brought up, and what the configuration does not have."""
+    told = {(each.thing.kind, each.thing.name): each for each in verdicts}
+    previous = made.pointer("qa")[0].previous
+    assert previous is not None
+    assert previous.database is not None
+    kept = told["instance", previous.database.name]
+    assert (kept.action, kept.why) == (Action.KEEP, f"previous in {QA}")
+    release = naming.Release(under_way.results["lock"].result["release"])
+    candidate = told["instance", naming.Namespace.parse(f"{OTHER}-bare").database(release)]
+    assert candidate.action is Action.KEEP
+    assert candidate.why.startswith("a run is under way: ")
+    assert len([each for each in verdicts if each.action is Action.QUARANTINE]) >= 3 * 80

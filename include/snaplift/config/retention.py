@@ -24,7 +24,8 @@ class Retention(Strict):
     final_snapshot: bool = True
     """Whether a database that goes is snapshot first."""
     final_snapshots: Annotated[int, Field(ge=0, le=30)] = 0
-    """How many final snapshots are kept, beside the one that a rollback would restore."""
+    """How many final snapshots are kept, beside the one that a rollback would restore. Of databases that
+    ``fleet.reap`` takes away after they were active, or an abort after visitors wrote to them, at least the newest."""
     final_snapshots_for: Duration = timedelta(days=30)
     """How long those are kept."""
     snapshots: Annotated[int, Field(ge=1, le=30)] = 1

@@ -18,17 +18,20 @@ def describe(
     rest: Sequence[Verdict],
     bill: Bill,
     most: int | None = EXAMPLES,
+    *,
+    dry_run: bool = False,
 ) -> str:
     """Say what goes, what waits, what is kept and why, and what each costs a month, in Markdown.
 
     :param rest: what would go, but for the cap or the platform that was asked for.
     :param most: rows of a table; None: all.
+    :param dry_run: nothing goes, and nothing is marked.
     """
     by_action = {action: [each for each in verdicts if each.action is action] for action in Action}
     groups = {
-        "Goes now": going,
-        "Would go, but is more than this run's cap": rest,
-        "Marked now: nothing refers to it": by_action[Action.MARK],
+        "Would go" if dry_run else "Goes now": going,
+        "Would go, but is more than this run's cap or on another platform": rest,
+        f"{'Would be marked' if dry_run else 'Marked now'}: nothing refers to it": by_action[Action.MARK],
         "Marked before": by_action[Action.WAIT],
         "Quarantined: reported, and never touched by itself": by_action[Action.QUARANTINE],
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -55,7 +56,9 @@ class Revision(BaseModel):
     snapshot: str | None = None
     """The snapshot that the release began as."""
     final: FinalSnapshot | None = None
-    """The snapshot of its database as it was when it went; none: it stands, or the environment wants none."""
+    """The snapshot of its database as it was when it went; none: it stands, or the environment wants none.
+
+    Where it stands, that of the one before it: its build alone was replaced since."""
     task_definition: str
     run: str
     """The hash of the run that made it."""
@@ -90,6 +93,8 @@ class Pointer(BaseModel):
     candidate: Revision | None = None
     service: str | None = None
     """The name of the service that was adopted; none: the namespace's own."""
+    activated_at: datetime | None = None
+    """When what is active became so; none: it was adopted, or an earlier version activated it."""
 
     @classmethod
     def parse(cls, text: str, where: str) -> Self:
@@ -113,8 +118,8 @@ class Pointer(BaseModel):
 
         :raises ValueError: it is longer than a parameter may be.
         """
-        # Where nothing was adopted it is as it always was.
-        text = self.model_dump_json(exclude={"service"} if self.service is None else None)
+        # What there is none of is left out, as it always was.
+        text = self.model_dump_json(exclude={name for name in ("service", "activated_at") if not getattr(self, name)})
         if (size := len(text.encode())) > LIMIT:
             raise ValueError(f"the pointer would have {size} bytes; a parameter holds {LIMIT}")
         return text
@@ -135,11 +140,18 @@ class Pointer(BaseModel):
         """The candidate was given up."""
         return self.model_copy(update={"candidate": None})
 
-    def activate(self, revision: Revision) -> Self:
-        """previous ← active ← candidate, in one write. Doing it again changes nothing."""
+    def activate(self, revision: Revision, at: datetime) -> Self:
+        """previous ← active ← candidate, in one write. Doing it again changes nothing.
+
+        Where the database stays, as in a deployment of code alone, the last state of the one before it is named on.
+        """
         if self.active == revision:
             return self.without_candidate()
-        return self.model_copy(update={"previous": self.active, "active": revision, "candidate": None})
+        previous, final = self.active, self.previous.final if self.previous else None
+        if previous and final and _same_database(previous, revision):
+            previous = previous.model_copy(update={"final": final})
+        moved = {"previous": previous, "active": revision, "candidate": None}
+        return self.model_copy(update={**moved, "activated_at": at.replace(microsecond=0)})
 
     def previous_is_gone(self, final_snapshot: str | None = None) -> Self:
         """The previous revision's database stands no longer. Saying it again changes nothing.
@@ -165,3 +177,8 @@ class Pointer(BaseModel):
         revisions = (self.active, self.previous, self.candidate)
         found = {name for r in revisions if r is not None for name in (r.snapshot, r.final.name if r.final else None)}
         return frozenset(name for name in found if name is not None)
+
+
+def _same_database(one: Revision, other: Revision) -> bool:
+    found = {each.database.resource_id if each.database else None for each in (one, other)}
+    return len(found) == 1 and None not in found

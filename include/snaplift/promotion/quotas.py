@@ -39,9 +39,15 @@ def shortages_of_promotion(plan: Plan, instances: Usage, snapshots: Usage, stack
 
 
 def _snapshots(plan: Plan) -> int:
-    """Count those that the promotion takes: the release's, and the final one of the database that goes."""
-    release, final = plan.takes_snapshot, bool(plan.retires and plan.effective.retention.final_snapshot)
-    return release + final
+    """Count those that the promotion takes: the release's, and the final one of the database that goes.
+
+    That is the previous one where it is retired, or the candidate where the promotion is aborted after it served: never
+    both. Where data is authored an abort keeps none.
+    """
+    wanted, goes = plan.effective.retention.final_snapshot, plan.retires
+    retired = goes is not None and (wanted or (goes.database is not None and goes.database.adopted))
+    aborted = wanted and plan.reuses is None and plan.mode not in {"origin", "imported"}
+    return plan.takes_snapshot + (retired or aborted)
 
 
 def most_snapshots(tenant: Tenant) -> int:
@@ -49,7 +55,8 @@ def most_snapshots(tenant: Tenant) -> int:
 
     In use are, of every environment but the first, the release that is active and the one that a rollback goes back to,
     which may all differ; of the latter also its database's final snapshot, once that is gone. What a night's promotions
-    put out of use is marked by the next reap and goes with the one after it.
+    put out of use is marked by the next reap and goes with the one after it. Not counted is what is kept of a database
+    that an abort or a reap took away: something went amiss.
     """
     promoted = [each for each in tenant.environments.values() if each.promoted_from is not None]
     first = tenant.environments[tenant.first].retention or tenant.retention

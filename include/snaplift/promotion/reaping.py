@@ -115,10 +115,18 @@ def mark_of(thing: Thing) -> str:
     return thing.namespace.mark(thing.identity) if thing.namespace else ""
 
 
-def within(verdicts: Iterable[Verdict], cap: int) -> tuple[list[Verdict], list[Verdict]]:
-    """Split what is to be removed into what this run removes and what is more than its cap."""
-    found = [each for each in verdicts if each.action is Action.REMOVE]
-    return found[:cap], found[cap:]
+def within(verdicts: Iterable[Verdict], cap: int, platform: str = "") -> tuple[list[Verdict], list[Verdict]]:
+    """Split what is to be removed into what this run removes and the rest: more than its cap, or elsewhere.
+
+    :param platform: where things go; empty: everywhere.
+    """
+    going: list[Verdict] = []
+    rest: list[Verdict] = []
+    for each in verdicts:
+        if each.action is Action.REMOVE:
+            wanted = platform in {"", each.platform} and len(going) < cap
+            (going if wanted else rest).append(each)
+    return going, rest
 
 
 class _Judge:

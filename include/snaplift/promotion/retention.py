@@ -42,34 +42,42 @@ def earlier_databases(
 def is_expired(seen: SeenPointer | None, retention: Retention, now: datetime) -> bool:
     """Say whether a pointer's previous database has stood for its time; what cannot be told is no yes.
 
-    The time runs from when the pointer was written last: by the activation, or later.
+    The time runs from the activation, whatever was written since by promotions that were aborted. A pointer of an
+    earlier version does not tell when that was: then from when it was written last.
     """
-    if seen is None or seen.pointer is None or seen.written_at is None:
+    pointer = seen.pointer if seen else None
+    if seen is None or pointer is None or (since := pointer.activated_at or seen.written_at) is None:
         return False
-    previous = seen.pointer.previous
-    stands = previous is not None and previous.database is not None
-    return stands and seen.pointer.active is not None and now >= seen.written_at + retention.keep_previous
+    stands = pointer.previous is not None and pointer.previous.database is not None
+    return stands and pointer.active is not None and now >= since + retention.keep_previous
 
 
 def held_snapshots(unreferenced: Iterable[Thing], retention: Retention, now: datetime) -> dict[str, str]:
-    """Say which of a namespace's snapshots are kept although nothing refers to them, by identity, each with why."""
-    releases: list[Thing] = []
-    finals: list[Thing] = []
-    for thing in unreferenced:
-        kind = releases if is_release(thing) else finals
-        kind.append(thing)
+    """Say which of a namespace's snapshots are kept although nothing refers to them, by identity, each with why.
+
+    One that failed holds nothing, and takes no other's place; one that is being taken stays for that.
+    """
+    good = [thing for thing in unreferenced if thing.state == "available"]
+    releases = [thing for thing in good if is_release(thing)]
+    # What an abort or a reap took away though it served may be asked for when that is found out.
+    left = [thing for thing in good if not is_release(thing) and naming.WRITES_TAG in thing.tags]
+    finals = [thing for thing in good if not is_release(thing) and naming.WRITES_TAG not in thing.tags]
+    at_least, time = max(retention.final_snapshots, 1), retention.final_snapshots_for
     return {
         **_newest(releases, retention.snapshots, retention.snapshots_for, retention.snapshots_min, "releases'", now),
-        **_newest(finals, retention.final_snapshots, retention.final_snapshots_for, 0, "final", now),
+        **_newest(finals, retention.final_snapshots, time, 0, "final", now),
+        **_newest(left, at_least, time, 0, "final", now, "of what was discarded "),
     }
 
 
-def _newest(things: list[Thing], most: int, time: timedelta, least: int, what: str, now: datetime) -> dict[str, str]:
+def _newest(
+    things: list[Thing], most: int, time: timedelta, least: int, what: str, now: datetime, of: str = ""
+) -> dict[str, str]:
     found = {}
     for rank, thing in enumerate(sorted(things, key=_made, reverse=True)):
         if rank < least or (rank < most and now < _made(thing) + time):
             until = "" if rank < least else f", for {format_duration(time)}"
-            found[thing.identity] = f"one of the {most} newest {what} snapshots that are kept{until}"
+            found[thing.identity] = f"one of the {most} newest {what} snapshots {of}that are kept{until}"
     return found
 
 

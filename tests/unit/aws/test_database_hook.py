@@ -124,10 +124,14 @@ def test_s24_once_it_is_masked_it_is_kept_as_any_other(hook: Hook) -> None:
     assert is_for_its_going(remove(databases, FINAL))
 
 
+@pytest.mark.parametrize("protected", [False, True])
 @pytest.mark.parametrize("status", ["failed", "incompatible-restore", "incompatible-network"])
-def test_s11_an_instance_that_cannot_be_snapshot_stays_where_one_is_wanted(hook: Hook, status: str) -> None:
+def test_s11_an_instance_that_cannot_be_snapshot_stays_where_one_is_wanted(
+    hook: Hook, status: str, *, protected: bool
+) -> None:
+    """With its protection, if it has it: no modification is asked for."""
     databases, script = hook
-    finds(script, status)
+    finds(script, status, DeletionProtection=protected)
     finds_no_snapshot(script)
     with pytest.raises(StepFailed, match=f"is {status}: no final snapshot"):
         remove(databases, FINAL)
@@ -189,6 +193,17 @@ def test_protection_is_lifted_before_the_deletion(hook: Hook) -> None:
     asked = {"DBInstanceIdentifier": NAME, "DeletionProtection": False, "ApplyImmediately": True}
     script.add_response("modify_db_instance", {}, asked)
     wait = remove(databases)
+    assert wait is not None
+    assert "available" in wait.done
+
+
+def test_s11_the_final_snapshot_is_looked_for_before_protection_is_lifted(hook: Hook) -> None:
+    databases, script = hook
+    finds(script, DeletionProtection=True)
+    finds_no_snapshot(script)
+    asked = {"DBInstanceIdentifier": NAME, "DeletionProtection": False, "ApplyImmediately": True}
+    script.add_response("modify_db_instance", {}, asked)
+    wait = remove(databases, FINAL)
     assert wait is not None
     assert "available" in wait.done
 

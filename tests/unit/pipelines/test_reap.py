@@ -11,12 +11,13 @@ from airflow.sdk import DAG, CronTriggerTimetable
 from airflow.sdk.definitions.mappedoperator import MappedOperator
 from airflow.sdk.exceptions import AirflowFailException
 
+from snaplift import naming
 from snaplift.aws.operators import reap as operators
 from snaplift.aws.steps import reap as step
 from snaplift.pipelines import common
 from snaplift.pipelines.loading import fleet_dags
 from snaplift.pipelines.reap import CAP, REAP_DAG_ID, reap_dag
-from tests.unit.promotion.estates import NOW, Estate, fleet, marked_instances, serving
+from tests.unit.promotion.estates import NOW, Estate, fleet, marked_instances, release, serving
 
 
 @pytest.fixture
@@ -92,35 +93,65 @@ def test_only_what_goes_is_passed_on_and_never_more_than_the_cap(monkeypatch: py
     things, pushed, marked = find(monkeypatch, made, cap=5)
     assert [each["thing"]["name"] for each in things] == sorted(each.name for each in orphans)[:5]
     assert len(marked) == 1
-    assert "more than this run's cap** (2)" in pushed["summary"]
+    assert "more than this run's cap or on another platform** (2)" in pushed["summary"]
     assert step.Departure.model_validate(things[0]).thing.resource_id.startswith("db-")
 
 
 def test_a_dry_run_tells_and_marks_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     made = serving()
     [orphan] = marked_instances(made, 1)
+    made.instance(naming.Namespace.parse("xy-0146-qa"), release(9), "33334444")
     things, pushed, marked = find(monkeypatch, made, dry_run=True)
     assert (things, marked) == ([], [])
+    assert "**Would go** (1)" in pushed["summary"]
+    assert "**Would be marked: nothing refers to it** (1)" in pushed["summary"]
+    assert " now" not in pushed["summary"]
     assert f"| instance | `{orphan.name}` | nothing refers to it since " in pushed["summary"]
 
 
 def test_what_goes_can_be_limited_to_a_platform(monkeypatch: pytest.MonkeyPatch) -> None:
     made = serving()
-    marked_instances(made, 1)
-    assert find(monkeypatch, made, platform="platform-existing")[0] == []
-    assert len(find(monkeypatch, made, platform="platform-new")[0]) == 1
+    [orphan] = marked_instances(made, 1)
+    things, pushed, _ = find(monkeypatch, made, platform="platform-existing")
+    assert things == []
+    # It is told all the same.
+    assert "on another platform** (1)" in pushed["summary"]
+    assert f"| instance | `{orphan.name}` | " in pushed["summary"]
+    things, pushed, _ = find(monkeypatch, made, platform="platform-new")
+    assert len(things) == 1
+    assert "on another platform" not in pushed["summary"]
 
 
-def report(wanted: Any, results: Any) -> Any:
-    found = {"find": wanted, "reap": results}
-    ti = SimpleNamespace(xcom_pull=lambda task_ids: found[task_ids], xcom_push=lambda **_: None)
+def report(wanted: list[str] | None, results: Any) -> Any:
+    """:param wanted: what was to go, in order; so far as they have results, those are of the first."""
+    given = None if wanted is None else [dict(zip(("kind", "name"), each.split(), strict=True)) for each in wanted]
+    told = (
+        None
+        if results is None
+        else [{**each, "thing": of.replace("_", " ")} for each, of in zip(results, wanted or [], strict=False)]
+    )
+    found = {"find": None if given is None else [{"thing": each} for each in given], "reap": told}
+
+    def pull(task_ids: str | list[str]) -> Any:
+        """As Airflow does: the only result of a single task id comes by itself."""
+        if task_ids == "find":
+            return found["find"]
+        results = found["reap"] or [None]
+        return results[0] if isinstance(task_ids, str) and len(results) == 1 else results
+
+    ti = SimpleNamespace(xcom_pull=pull, xcom_push=lambda **_: None)
     operator = operators.ReportOperator(task_id="report", configuration="/nowhere")
     context: Any = {"ti": ti}
     return operator.execute(context)
 
 
 def test_the_report_says_what_went() -> None:
-    assert report([{}, {}], [{"removed": "instance a"}, {"skipped": "it is used"}]) == {"gone": ["instance a"]}
+    results = [{"removed": "instance a"}, {"skipped": "it is used"}]
+    assert report(["instance a", "instance b"], results) == {"gone": ["instance a"]}
+
+
+def test_the_report_says_what_went_alone() -> None:
+    assert report(["instance a"], [{"removed": "instance a"}]) == {"gone": ["instance a"]}
 
 
 def test_the_report_says_what_the_removal_saves() -> None:
@@ -130,15 +161,15 @@ def test_the_report_says_what_the_removal_saves() -> None:
         {"removed": "secret c"},
         {"skipped": "it is used"},
     ]
-    assert report([{}] * 4, results) == {
+    assert report(["instance a", "snapshot b", "secret c", "secret d"], results) == {
         "gone": ["instance a", "snapshot b", "secret c"],
         "saved": "at most 26.60 USD",
     }
 
 
-def test_one_that_failed_makes_the_run_red_when_all_others_are_through() -> None:
-    with pytest.raises(AirflowFailException, match="1 of 2 things could not be taken away"):
-        report([{}, {}], [{"removed": "instance a"}])
+def test_one_that_failed_makes_the_run_red_when_all_others_are_through_and_is_named() -> None:
+    with pytest.raises(AirflowFailException, match="1 of 2 things could not be taken away: log group b"):
+        report(["instance a", "log_group b"], [{"removed": "instance a"}])
 
 
 def test_s14_a_listing_that_failed_makes_the_run_red() -> None:

@@ -102,8 +102,8 @@ class Estate:
         return self.add("snapshot", name.snapshot(of), self.tags(name, of, "0a1b2c3d"), **{**given, **more})
 
     def final(self, name: naming.Namespace, of: naming.Release, run: str, **more: Any) -> Thing:
-        given = {"state": "available", "created_at": of.moment + timedelta(days=1)}
-        return self.add("snapshot", name.final_snapshot(of, run), self.tags(name, of, run), **{**given, **more})
+        given = {"state": "available", "created_at": of.moment + timedelta(days=1), "tags": self.tags(name, of, run)}
+        return self.add("snapshot", name.final_snapshot(of, run), **{**given, **more})
 
     def revision(
         self, name: naming.Namespace, number: int, of: naming.Release | None, run: str, *needs: str, **more: Any

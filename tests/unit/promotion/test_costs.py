@@ -76,7 +76,7 @@ def test_the_report_says_what_each_costs_and_what_the_removal_saves() -> None:
     assert f"| instance | `{going.name}` | nothing refers to it since 2026-10-24 04:30 UTC | 16.60 USD |" in said
     assert "by the prices of 2026-11-01 in `platforms.yaml`" in said
     assert "| Goes now | 16.60 USD |" in said
-    assert "| Would go, but is more than this run's cap | 16.60 USD |" in said
+    assert "| Would go, but is more than this run's cap or on another platform | 16.60 USD |" in said
     # Three databases that serve, two releases' snapshots, one final.
     assert "| Kept | at most 79.80 USD |" in said
     assert "| active in xy-0146-qa | 6 | " in said

@@ -138,9 +138,11 @@ def test_a_candidate_that_nobody_ended_is_named_with_its_run() -> None:
     )
 
 
-@pytest.mark.parametrize(("quota", "word"), [("instances", "database instances"), ("snapshots", "manual snapshots")])
-def test_s26_a_quota_that_is_used_up_is_found_before_anything_is_made(quota: str, word: str) -> None:
-    assert reasons(facts().model_copy(update={quota: Usage(used=39, limit=40)})) == []
+@pytest.mark.parametrize(
+    ("quota", "word", "needed"), [("instances", "database instances", 1), ("snapshots", "manual snapshots", 2)]
+)
+def test_s26_a_quota_that_is_used_up_is_found_before_anything_is_made(quota: str, word: str, needed: int) -> None:
+    assert reasons(facts().model_copy(update={quota: Usage(used=40 - needed, limit=40)})) == []
     assert (
         only(facts().model_copy(update={quota: Usage(used=40, limit=40)}))
         == f"the account has 40 of 40 {word}: none is left"
@@ -151,17 +153,42 @@ def test_s26_the_final_snapshot_of_the_database_that_goes_is_counted_with_the_re
     active = revision(OLD)
     one_left = Usage(used=99, limit=100)
     assert only(facts(active=active, snapshots=one_left)) == "the account has 99 of 100 manual snapshots: 2 are needed"
-    assert reasons(facts(snapshots=one_left)) == []
     assert reasons(facts("standing", active=active, snapshots=one_left), "standing", NEW) == []
     none_left = facts("standing", active=active, snapshots=Usage(used=100, limit=100))
     assert only(none_left, "standing", NEW) == "the account has 100 of 100 manual snapshots: none is left"
 
 
-@pytest.mark.parametrize("retention", [{"keep_previous": "7d"}, {"final_snapshot": False}])
-def test_s26_no_room_is_asked_for_a_final_snapshot_that_this_promotion_does_not_take(retention: Any) -> None:
-    found = facts("standing", active=revision(OLD), snapshots=Usage(used=100, limit=100))
-    made = decide(request(), choice("standing", NEW), RUN, PLATFORMS, tenant(retention=retention), found)
-    assert made.release == NEW
+def asks_for_snapshots(mode: str, found: Facts, **retention: Any) -> int:
+    """Find out for how many the quota has to have room."""
+    wanted, number = choice(mode, NEW), 0
+    while True:
+        given = found.model_copy(update={"snapshots": Usage(used=100 - number, limit=100)})
+        try:
+            decide(request(), wanted, RUN, PLATFORMS, tenant(retention=retention), given)
+        except PlanRefused:
+            number += 1
+            assert number < 10
+        else:
+            return number
+
+
+def test_s26_room_is_asked_for_what_an_abort_keeps_of_a_candidate_that_served() -> None:
+    """At a first promotion, and where the previous database stands on."""
+    assert asks_for_snapshots("new", facts()) == 2
+    assert asks_for_snapshots("standing", facts("standing")) == 1
+    assert asks_for_snapshots("new", facts(active=revision(OLD)), keep_previous="7d") == 2
+    # An abort retires nothing: it is the one or the other.
+    assert asks_for_snapshots("new", facts(active=revision(OLD))) == 2
+
+
+def test_s26_no_room_is_asked_for_a_final_snapshot_that_this_promotion_does_not_take() -> None:
+    assert asks_for_snapshots("standing", facts("standing", active=revision(OLD)), final_snapshot=False) == 0
+    assert asks_for_snapshots("new", facts(active=revision(OLD)), final_snapshot=False) == 1
+    # Of what stood before snaplift came, one is taken whatever the environment wants.
+    stood = revision(OLD)
+    assert stood.database is not None
+    adopted = stood.model_copy(update={"database": stood.database.model_copy(update={"adopted": True})})
+    assert asks_for_snapshots("standing", facts("standing", active=adopted), final_snapshot=False) == 1
 
 
 def test_s26_a_first_promotion_needs_room_for_two_stacks() -> None:
@@ -196,10 +223,6 @@ def test_s08_a_run_from_before_what_is_active_does_not_bring_an_older_release_ba
     )
     assert asked(datetime(2026, 11, 24, tzinfo=UTC)) == asked(None) == []
     assert asked(datetime(2026, 11, 22, tzinfo=UTC), FUTURE) == []
-
-
-def test_s26_a_standing_release_needs_no_room_for_a_snapshot() -> None:
-    assert reasons(facts("standing", snapshots=Usage(used=100, limit=100)), "standing", NEW) == []
 
 
 def test_s09_writes_that_would_be_lost_are_one_of_the_reasons() -> None:

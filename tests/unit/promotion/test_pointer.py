@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
@@ -13,6 +14,7 @@ from snaplift.promotion.pointer import LIMIT, DatabaseReference, FinalSnapshot, 
 from tests.unit.promotion.examples import NEW, OLD, revision
 
 WHERE = "/snaplift/xy-0146/qa/pointer"
+AT, LATER = datetime(2026, 11, 23, 2, 30, tzinfo=UTC), datetime(2026, 11, 24, 2, 30, tzinfo=UTC)
 
 texts = st.text(min_size=1, max_size=40)
 databases = st.builds(DatabaseReference, name=texts, resource_id=texts, secret=texts)
@@ -26,7 +28,11 @@ revisions = st.builds(
     run=texts,
 )
 pointers = st.builds(
-    Pointer, active=st.none() | revisions, previous=st.none() | revisions, candidate=st.none() | revisions
+    Pointer,
+    active=st.none() | revisions,
+    previous=st.none() | revisions,
+    candidate=st.none() | revisions,
+    activated_at=st.none() | st.just(datetime(2026, 11, 1, tzinfo=UTC)),
 )
 
 
@@ -67,16 +73,17 @@ def test_s15_a_text_that_snaplift_does_not_write_is_an_error_and_never_nothing_a
 
 @given(pointers, revisions)
 def test_a_pointer_moves_in_one_write(pointer: Pointer, candidate: Revision) -> None:
-    moved = pointer.with_candidate(candidate).activate(candidate)
+    moved = pointer.with_candidate(candidate).activate(candidate, AT)
     assert moved.active == candidate
     assert moved.candidate is None
+    assert moved.activated_at == (pointer.activated_at if pointer.active == candidate else AT)
     assert moved.previous == (pointer.previous if pointer.active == candidate else pointer.active)
 
 
 @given(pointers, revisions)
 def test_s40_activating_twice_is_activating_once(pointer: Pointer, candidate: Revision) -> None:
-    once = pointer.activate(candidate)
-    assert once.activate(candidate) == once
+    once = pointer.activate(candidate, AT)
+    assert once.activate(candidate, LATER) == once
 
 
 @given(pointers)
@@ -127,7 +134,10 @@ def longest(containers: int) -> Revision:
 
 
 def test_three_revisions_with_the_longest_names_fit_in_a_parameter() -> None:
-    full = Pointer(active=longest(4), previous=longest(4), candidate=longest(4))
+    name = naming.Namespace(naming.Tenant("a" * 10, "0146"), "e" * 11)
+    final = FinalSnapshot(name=name.final_snapshot(naming.Release(NEW), "f" * 8), resource_id="db-" + "A" * 26)
+    before = longest(4).model_copy(update={"final": final})
+    full = Pointer(active=longest(4), previous=before, candidate=longest(4), activated_at=AT)
     assert len(full.format().encode()) <= LIMIT == 4096
 
 
@@ -149,6 +159,21 @@ def test_a_database_that_goes_leaves_the_snapshot_that_a_rollback_restores() -> 
     assert gone.previous.final == FinalSnapshot(name="the-final-one", resource_id="db-0A1B2C3D")
     assert gone.previous_is_gone("another") == gone
     assert gone.snapshots == {f"xy-0146-dev-snapshot-{NEW}", f"xy-0146-dev-snapshot-{OLD}", "the-final-one"}
+
+
+def test_s12_a_deployment_of_code_alone_keeps_the_final_snapshot_of_the_database_before() -> None:
+    served = Pointer(active=revision(NEW), previous=revision(OLD)).previous_is_gone("the-final-one")
+    assert served.previous is not None
+    for build in ("next", "stable"):
+        moved = served.activate(revision(NEW, build={"web": build}), AT)
+        assert moved.previous is not None
+        assert served.active is not None
+        assert moved.previous.database == served.active.database
+        assert moved.previous.final == served.previous.final
+        assert "the-final-one" in moved.snapshots
+        served = moved
+    other = DatabaseReference(name="another", resource_id="db-ANOTHER", secret="s")
+    assert "the-final-one" not in served.activate(revision("20270101t000000z", database=other), AT).snapshots
 
 
 def test_a_database_is_its_makers_whichever_run_takes_it_up() -> None:

@@ -355,8 +355,12 @@ def test_a_thing_on_a_platform_whose_stack_does_not_stand_stays() -> None:
 # -- retention ---------------------------------------------------------------------------------------------------
 
 
-def with_previous(written_days_ago: float) -> tuple[Estate, Thing]:
-    """qa's previous database still stands."""
+def with_previous(written_days_ago: float, activated_days_ago: float | None = None) -> tuple[Estate, Thing]:
+    """qa's previous database still stands.
+
+    :param activated_days_ago: None: the pointer is an earlier version's, which does not tell.
+    """
+    at = None if activated_days_ago is None else NOW - timedelta(days=activated_days_ago)
     made = serving()
     previous = made.database(QA, OLD, RUN, 5)
     [pointer] = [each for each in made.pointers if each.namespace == str(QA)]
@@ -365,7 +369,7 @@ def with_previous(written_days_ago: float) -> tuple[Estate, Thing]:
     made.pointers.append(
         pointer.model_copy(
             update={
-                "pointer": pointer.pointer.model_copy(update={"previous": previous}),
+                "pointer": pointer.pointer.model_copy(update={"previous": previous, "activated_at": at}),
                 "written_at": NOW - timedelta(days=written_days_ago),
             }
         )
@@ -382,6 +386,14 @@ def test_s12_the_previous_database_stands_for_its_time_and_then_goes() -> None:
     assert judged(made, previous, fleet=retaining(keep_previous="7d")).action is Action.MARK
     marked(made, previous)
     assert judged(made, previous, fleet=retaining(keep_previous="7d")).action is Action.REMOVE
+
+
+def test_s12_a_promotion_that_was_aborted_since_gives_the_previous_database_no_more_time() -> None:
+    """It wrote its candidate into the pointer, and took it out again."""
+    made, previous = with_previous(written_days_ago=0.1, activated_days_ago=8)
+    assert judged(made, previous, fleet=retaining(keep_previous="7d")).action is Action.MARK
+    made, previous = with_previous(written_days_ago=0.1, activated_days_ago=6)
+    assert judged(made, previous, fleet=retaining(keep_previous="7d")).why == "previous in xy-0146-qa"
 
 
 def test_s46_of_a_previous_revision_whose_database_goes_the_rest_stays() -> None:
@@ -448,9 +460,41 @@ def test_final_snapshots_are_kept_by_number_and_age_beside_the_rollbacks() -> No
     assert [found[each.name] for each in spare] == [Action.WAIT, Action.REMOVE, Action.REMOVE]
 
 
+def test_s11_the_last_state_of_what_served_and_was_taken_away_is_kept_for_its_time_by_default() -> None:
+    made = serving()
+    spare = [made.final(QA, release(days), RUN) for days in (5, 10, 40)]
+    left = [
+        made.final(QA, release(days), "33334444", tags={**made.tags(QA, release(days)), naming.WRITES_TAG: "untold"})
+        for days in (6, 11, 41)
+    ]
+    for each in (*spare, *left):
+        marked(made, each)
+
+    def going(**retention: object) -> list[Thing]:
+        verdicts = decide([made.survey()], retaining(**retention), NOW)  # type: ignore[arg-type]
+        return [each.thing for each in verdicts if each.action is Action.REMOVE]
+
+    assert set(map(str, going())) == set(map(str, [*spare, *left[1:]]))
+    assert set(map(str, going(final_snapshots=9))) == {str(spare[2]), str(left[2])}
+    assert set(map(str, going(final_snapshots_for="1d"))) == set(map(str, [*spare, *left]))
+
+
 def test_a_snapshot_is_marked_while_it_is_kept_so_that_its_grace_runs() -> None:
     made = serving()
     assert judged(made, made.snapshot(DEV, release(5))).action is Action.MARK
+
+
+@pytest.mark.parametrize("state", ["failed", "creating"])
+def test_s12_a_snapshot_that_failed_or_is_being_taken_takes_no_good_ones_place(state: str) -> None:
+    made = serving()
+    good = [made.snapshot(DEV, release(5)), made.final(QA, release(9), RUN)]
+    bad = [made.snapshot(DEV, release(3), state=state), made.final(QA, release(4), RUN, state=state)]
+    for each in (*good, *bad):
+        marked(made, each)
+    of = retaining(snapshots=1, final_snapshots=1)
+    assert [judged(made, each, fleet=of).action for each in good] == [Action.WAIT, Action.WAIT]
+    of_the_bad = Action.REMOVE if state == "failed" else Action.KEEP
+    assert {judged(made, each, fleet=of).action for each in bad} == {of_the_bad}
 
 
 @pytest.mark.parametrize("state", ["creating", "copying", ""])

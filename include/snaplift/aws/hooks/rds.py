@@ -303,23 +303,27 @@ class DatabaseHook(PlaceMixin, RdsHook):
             return gone
         if found.status not in (*AVAILABLE, *BROKEN):
             return self.wait_available(found, timeout)
+        keep = self._to_be_taken(found, final_snapshot)  # what has to stay for that stays protected
         if found.protected:
             self.set_protection(found, on=False)
             if found.status in AVAILABLE:
                 return self.wait_available(found, timeout)
-        return self._removing(found, final_snapshot, gone)
-
-    def _removing(self, found: FoundInstance, final_snapshot: str | None, gone: Wait) -> Wait:
-        if final_snapshot and naming.is_unmasked(found.tags):
-            self.log.info("instance %s was to be masked and is not: no snapshot of it is kept", found.identifier)
-            final_snapshot = None
-        keep = final_snapshot if final_snapshot and not self._is_kept(found, final_snapshot) else None
         self.log.info("deleting instance %s (%s), final snapshot %s", found.identifier, found.resource_id, keep)
         if keep:
             self.client.delete_db_instance(DBInstanceIdentifier=found.identifier, FinalDBSnapshotIdentifier=keep)
         else:
             self.client.delete_db_instance(DBInstanceIdentifier=found.identifier, SkipFinalSnapshot=True)
         return gone
+
+    def _to_be_taken(self, found: FoundInstance, final_snapshot: str | None) -> str | None:
+        """Name the final snapshot that the deletion has to take. None: none is wanted, or it was taken already.
+
+        :raises StepFailed: it can never be had, so the instance stays.
+        """
+        if final_snapshot and naming.is_unmasked(found.tags):
+            self.log.info("instance %s was to be masked and is not: no snapshot of it is kept", found.identifier)
+            return None
+        return final_snapshot if final_snapshot and not self._is_kept(found, final_snapshot) else None
 
     def _is_kept(self, found: FoundInstance, final_snapshot: str) -> bool:
         """Say whether an earlier try took the final snapshot already.
@@ -329,7 +333,8 @@ class DatabaseHook(PlaceMixin, RdsHook):
         snapshot = self.snapshot(final_snapshot)
         if snapshot is None and found.status in NO_SNAPSHOT:
             raise StepFailed(
-                f"instance {found.identifier} is {found.status}: no final snapshot can be taken, so it stays"
+                f"instance {found.identifier} is {found.status}: no final snapshot can be taken, so it stays. Mend it, "
+                "or save what it holds from its automated backups and delete it by hand"
             )
         if snapshot is not None and (snapshot.resource_id != found.resource_id or snapshot.status != "available"):
             raise StepFailed(

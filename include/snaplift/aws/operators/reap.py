@@ -49,12 +49,11 @@ class FindOrphansOperator(_ReapingOperator):
 
         params, fleet = context["params"], self.fleet()
         surveys, verdicts = reap.find(fleet)
-        wanted = [each for each in verdicts if params["platform"] in {"", each.platform}]
-        going, rest = within(wanted, int(params["cap"]))
-        bill = reap.bill(fleet, surveys)
-        self.log.info("%s", describe(verdicts, going, rest, bill, most=None))
-        context["ti"].xcom_push(key=SUMMARY, value=describe(verdicts, going, rest, bill))
-        if params["dry_run"]:
+        going, rest = within(verdicts, int(params["cap"]), params["platform"])
+        bill, dry_run = reap.bill(fleet, surveys), bool(params["dry_run"])
+        self.log.info("%s", describe(verdicts, going, rest, bill, most=None, dry_run=dry_run))
+        context["ti"].xcom_push(key=SUMMARY, value=describe(verdicts, going, rest, bill, dry_run=dry_run))
+        if dry_run:
             self.log.info("a dry run: nothing is marked, and nothing goes")
             return Done({"things": []})
         reap.mark(fleet, surveys, verdicts)
@@ -70,6 +69,9 @@ class ReapOperator(_ReapingOperator):
     def __init__(self, *, thing: dict[str, Any], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.thing = thing
+
+    def execute(self, context: Context, event: dict[str, str] | None = None) -> Any:
+        return {**super().execute(context, event), "thing": _named(self.thing)}
 
     def advance(self, context: Context) -> Wait | Done:
         from snaplift.aws.operators.metadata import this_airflow
@@ -90,13 +92,15 @@ class ReportOperator(AdvancingOperator):
         wanted = ti.xcom_pull(task_ids=FIND)
         if wanted is None:
             raise AirflowFailException("nothing was concluded, and nothing went: see why in the log of 'find'")
-        results = [each for each in ti.xcom_pull(task_ids=REAP) or [] if each]
+        # As a list, also of one: Airflow gives the only result of a single task id by itself.
+        results = [each for each in ti.xcom_pull(task_ids=[REAP]) or [] if each]
         for each in results:
             self.log.info("%s", f"gone: {each['removed']}" if "removed" in each else f"stays: {each['skipped']}")
-        if missing := len(wanted) - len(results):
+        told = [each["thing"] for each in results]
+        if missing := [name for name in map(_named, wanted) if name not in told]:
             raise AirflowFailException(
-                f"{missing} of {len(wanted)} things could not be taken away: see the red tasks of '{REAP}'. "
-                "Nothing else is affected, and the next run tries again"
+                f"{len(missing)} of {len(wanted)} things could not be taken away: {', '.join(missing)}. See the red "
+                f"tasks of '{REAP}'. Nothing else is affected, and the next run tries again"
             )
         gone = [each for each in results if "removed" in each]
         costs = [Cost.model_validate(each["cost"]) for each in gone if "cost" in each]
@@ -104,3 +108,9 @@ class ReportOperator(AdvancingOperator):
         if costs:
             self.log.info("a month this saves %s, less the final snapshots taken of databases", saved["saved"])
         return Done({"gone": [each["removed"] for each in gone], **saved})
+
+
+def _named(departure: dict[str, Any]) -> str:
+    """Name what goes, and its kind, as :class:`Thing` does."""
+    thing = departure["thing"]
+    return f"{thing['kind'].replace('_', ' ')} {thing['name']}"

@@ -27,7 +27,8 @@ def advance(promotion: Promotion) -> Wait | Done:
             raise StepFailed(f"{plan.name.pointer} does not name this promotion's candidate: somebody else wrote it")
         deployment.confirm(aws.services.service(promotion.cluster, plan.service), wanted.task_definition)
         inherit_fingerprint(promotion)
-        version = aws.pointers.write(plan.name.pointer, pointer.activate(wanted), read_version=version)
+        moved = pointer.activate(wanted, promotion.now())
+        version = aws.pointers.write(plan.name.pointer, moved, read_version=version)
         pointer, version = aws.pointers.read(plan.name.pointer)
         if pointer.active != wanted:
             raise StepFailed(f"{plan.name.pointer} does not say what was just written: somebody else wrote it")

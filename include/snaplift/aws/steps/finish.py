@@ -30,8 +30,6 @@ from snaplift.promotion.wait import Wait
 
 log = logging.getLogger(__name__)
 
-_TOLD, _UNTOLD = "told", "untold"
-
 
 class Aborted(StepFailed):
     """The promotion was undone: service and pointer are as they were."""
@@ -141,7 +139,7 @@ def _kept(plan: Plan, aws: Aws) -> str:
     snapshot = aws.databases.snapshot(kept) if kept is not None else None
     if snapshot is None:
         return ""
-    if snapshot.tags.get(marks.WRITES) == _TOLD:
+    if snapshot.tags.get(marks.WRITES) == marks.TOLD:
         return f"What visitors wrote to {plan.database} meanwhile is in snapshot {kept}. "
     return (
         f"Whether visitors wrote to {plan.database} meanwhile could not be told: if they did, it is in snapshot "
@@ -307,6 +305,6 @@ def _kept_in(promotion: Promotion) -> str | None:
         written = f"Gone with {writes.database}, of which no final snapshot is kept: {writes}"
         promotion.locks.note_written(promotion.place.lock_table, promotion.lock, written)
     elif kept is not None and instance is not None:  # what is said at the end has to be said again after it has gone
-        promotion.aws.databases.tag(instance, {marks.WRITES: _UNTOLD if writes.untold else _TOLD})
+        promotion.aws.databases.tag(instance, {marks.WRITES: marks.UNTOLD if writes.untold else marks.TOLD})
     log.warning("written to %s, which is discarded (final snapshot: %s): %s", writes.database, kept or "none", writes)
     return kept

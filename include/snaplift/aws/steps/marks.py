@@ -21,8 +21,10 @@ SMOKE: Final = f"{naming.TAG_PREFIX}smoke"
 ACTIVE: Final = f"{naming.TAG_PREFIX}active"
 """That it was active once: the revision that it last served with, and the run that made that active; of masked data
 also the environment that they are of. Its snapshots inherit it. Protection does not last: it is lifted first."""
-WRITES: Final = f"{naming.TAG_PREFIX}writes"
+WRITES: Final = naming.WRITES_TAG
 """Of one that is discarded with a final snapshot, which inherits it: whether it is known that visitors wrote to it."""
+TOLD, UNTOLD = "told", "untold"
+"""What it says."""
 
 
 def candidate(promotion: Promotion) -> FoundInstance:

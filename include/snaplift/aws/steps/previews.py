@@ -62,6 +62,33 @@ def find_previews(platforms: Platforms) -> list[StandingPreview]:
     return [each for name in platforms.platforms for each in _on_platform(platforms, name)]
 
 
+def find_previews_of(platforms: Platforms, tenant: naming.Tenant) -> list[StandingPreview]:
+    """List a tenant's previews by the path of their pointers, and be sure that there are no more.
+
+    What the tagging API lists comes late, and not what lost its tags: a preview that was made just now would be missed.
+
+    :raises StepFailed: there is the pointer of one that cannot be told to be ours, or where it is.
+    """
+    found: dict[str, StandingPreview] = {}
+    odd: dict[str, tuple[naming.Namespace, dict[str, str]]] = {}
+    for platform, settings in platforms.platforms.items():
+        place = Place.of(platform, settings)
+        locks_of(place)  # the same account: in another one there would seem to be none
+        pointers = Aws.at(place).pointers
+        for each in [parameter.name for parameter in pointers.all(tenant.parameters)]:
+            name, tags = _preview_of(each), pointers.tags(each)
+            if name is None or tags is None:
+                continue
+            preview = StandingPreview.read(name, tags, platforms.installation)
+            if preview is not None and preview.platform == platform:
+                found[each] = preview
+            elif tags.get(naming.INSTALLATION_TAG) in {None, platforms.installation}:
+                odd[each] = name, tags
+    for name, tags in [odd[each] for each in sorted(odd.keys() - found.keys())]:
+        raise StepFailed(previews.untold(name, tags, platforms.installation, platforms.platforms))
+    return list(found.values())
+
+
 def find_preview(platforms: Platforms, name: naming.Namespace) -> StandingPreview | None:
     """Look one preview up. None: its pointer is on no platform."""
     for platform, settings in platforms.platforms.items():
@@ -70,24 +97,6 @@ def find_preview(platforms: Platforms, name: naming.Namespace) -> StandingPrevie
         if found is not None and found.platform == platform:
             return found
     return None
-
-
-def find_previews_of(platforms: Platforms, tenant: naming.Tenant) -> list[StandingPreview]:
-    """List a tenant's previews, and be sure that there are no more, whatever became of their pointers' tags.
-
-    :raises StepFailed: there is the pointer of one that cannot be told to be ours, or where it is.
-    """
-    found = [each for each in find_previews(platforms) if each.name.tenant == tenant]
-    told = {each.name.pointer for each in found}
-    for platform, settings in platforms.platforms.items():
-        pointers = Aws.at(Place.of(platform, settings)).pointers
-        for each in [parameter.name for parameter in pointers.all(tenant.parameters)]:
-            name, tags = _preview_of(each), pointers.tags(each)
-            if name is None or each in told or tags is None:
-                continue
-            if tags.get(naming.INSTALLATION_TAG) in {None, platforms.installation}:
-                raise StepFailed(previews.untold(name, tags, platforms.installation, platforms.platforms))
-    return found
 
 
 def _preview_of(pointer: str) -> naming.Namespace | None:

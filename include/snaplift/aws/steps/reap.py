@@ -10,9 +10,11 @@ from datetime import datetime
 from snaplift import naming
 from snaplift.aws.aws import Aws
 from snaplift.aws.fence import Fence
+from snaplift.aws.hooks.cloudformation import NEVER_CREATED
 from snaplift.aws.hooks.rds import NO_SNAPSHOT
 from snaplift.aws.hooks.ssm import PointerMissing
-from snaplift.aws.steps.previews import find_previews
+from snaplift.aws.steps import marks
+from snaplift.aws.steps.previews import find_previews_of
 from snaplift.aws.steps.promotion import REMOVAL, Done, HeldLock, utc_now, wait_for_moments
 from snaplift.aws.steps.removal import Ground, remove
 from snaplift.aws.steps.survey import Scope, check_whole, survey
@@ -139,9 +141,8 @@ def _referring(fleet: Fleet, departure: Departure) -> Iterator[tuple[naming.Name
         assert place is not None  # the configuration has it
         yield name, place
     if departure.thing.kind == "snapshot":
-        for each in find_previews(fleet.platforms):
-            if each.name.tenant == own.tenant:
-                yield each.name, Place.of(each.platform, fleet.platforms.platforms[each.platform])
+        for each in find_previews_of(fleet.platforms, own.tenant):
+            yield each.name, Place.of(each.platform, fleet.platforms.platforms[each.platform])
 
 
 def _namespaces(fleet: Fleet, of: naming.Namespace) -> tuple[naming.Namespace, ...]:
@@ -229,6 +230,8 @@ def _remove(ground: Ground, fleet: Fleet, thing: Thing) -> Wait | None:
     match thing.kind:
         case "instance":
             final = _final_snapshot(ground, fleet, thing)
+            if final:
+                _tell_on(ground, thing)
             _forget_previous(ground, thing, final)
             return remove(ground, thing.name, resource_id=thing.resource_id, run=thing.run, final_snapshot=final)
         case "stack":
@@ -256,13 +259,33 @@ def _forget_previous(ground: Ground, thing: Thing, final: str | None) -> None:
         ground.aws.pointers.write(ground.name.pointer, pointer.previous_is_gone(final), read_version=version)
 
 
+def _tell_on(ground: Ground, thing: Thing) -> None:
+    """Write on a database that was active what its final snapshot inherits, so that retention keeps that for its time.
+
+    Nobody compares any more what it holds with what it was when it was activated.
+    """
+    instance = ground.aws.databases.instance(thing.name) if thing.protected else None  # until the removal lifts it
+    if instance is not None and instance.resource_id == thing.resource_id and marks.WRITES not in instance.tags:
+        ground.aws.databases.tag(instance, {marks.WRITES: marks.UNTOLD})
+
+
+def _never_came_to_be(ground: Ground, thing: Thing) -> bool:
+    """Say whether a database never was one: its own stack's creation failed. What cannot be told is no yes.
+
+    Only a complete stack's database is activated, and that lasts; its protection does not: a removal lifts it first.
+    """
+    stack = ground.aws.stacks.find(thing.name) if not thing.adopted else None
+    failed = stack is not None and stack.run == thing.run and stack.status in NEVER_CREATED
+    return failed and not thing.protected
+
+
 def _final_snapshot(ground: Ground, fleet: Fleet, thing: Thing) -> str | None:
     """Name the snapshot that keeps what a database held; None: the environment wants none, or it never held anything.
 
-    Of one that failed to be restored RDS takes none; it was never active if it is not protected. What a removal left
-    that promised snapshots keeps one whatever the environment wants, also where data was authored.
+    Of one that failed RDS takes none, and it goes only if it never held anything. What a removal left that promised
+    snapshots keeps one whatever the environment wants, also where data was authored.
     """
-    if thing.state in NO_SNAPSHOT and not thing.protected:
+    if thing.state in NO_SNAPSHOT and _never_came_to_be(ground, thing):
         return None
     if removal := (ground.aws.pointers.tags(ground.name.pointer) or {}).get(naming.REMOVAL_TAG):
         made_by = thing.run or naming.run_hash("fleet.reap", thing.identity)

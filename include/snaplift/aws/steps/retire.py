@@ -47,12 +47,14 @@ def advance(promotion: Promotion) -> Wait | Done:
 
 
 def _forget_older(promotion: Promotion) -> None:
-    """Forget what the database before the previous one was activated with: no rollback restores it any more."""
+    """Forget what the database before the previous one was activated with, if no rollback restores it any more."""
     plan = promotion.plan
     older = plan.before.previous
     if older is None or older.final is None:
         return
-    _active(promotion)
+    pointer, _ = _active(promotion)
+    if pointer.previous is not None and pointer.previous.final == older.final:  # the database stayed
+        return
     promotion.aws.fingerprints.forget(promotion.place.lock_table, plan.name.fingerprint(older.final.resource_id))
 
 
