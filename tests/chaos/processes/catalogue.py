@@ -18,6 +18,7 @@ from local.demo.site import Site
 from local.demo.truths import truths
 
 from snaplift.naming import Namespace, Tenant
+from tests.chaos.processes.supervision import Supervisor
 
 TENANT: Final = Tenant.parse("ab-0200")
 KILLS: Final = "kills"
@@ -37,6 +38,7 @@ class Catalogue:
     def __init__(self, installation: Installation) -> None:
         self.installation = installation
         self.airflow = installation.airflow
+        self.supervisor = Supervisor(installation)
         self.namespaces: list[Namespace] = []
         """Those that stand."""
         self.kills = 0
@@ -136,16 +138,18 @@ class Catalogue:
         """SIGKILL to one of Airflow's processes; then it is started again, as whatever supervises it does."""
         self.kills += 1
         self.installation.tell(f"kill -9 of {name}")
-        self.installation.programs.kill(name)
-        server.start_process(self.installation.programs, self.installation.settings, name)
+        with self.supervisor.hands_off():
+            self.installation.programs.kill(name)
+            self.supervisor.start(name)
 
     def restart(self) -> None:
         """Stop all of Airflow and start it again on the same database."""
         self.kills += 1
         self.installation.tell("Airflow is stopped and started again")
-        self.installation.programs.stop(*server.PROCESSES, grace=2.0)
-        for name in server.PROCESSES:
-            server.start_process(self.installation.programs, self.installation.settings, name)
+        with self.supervisor.hands_off():
+            self.installation.programs.stop(*server.PROCESSES, grace=2.0)
+            for name in server.PROCESSES:
+                self.supervisor.start(name)
 
     def wait_until_healthy(self) -> None:
         """Return once Airflow misses none of its parts."""

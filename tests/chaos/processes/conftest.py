@@ -49,8 +49,9 @@ def catalogue(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
         installation.start((Image("records", "stable"),), configure=give_environments)
         installation.control("PUT", "delays", _FAST)
         found = Catalogue(installation)
-        found.provision_platforms()
-        yield found
+        with found.supervisor.watching():
+            found.provision_platforms()
+            yield found
         hand_over(kills=found.kills, endings=found.endings, orphans=len(found.orphans))
     finally:
         installation.stop()
