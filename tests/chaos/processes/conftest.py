@@ -11,7 +11,7 @@ import yaml
 from local.demo.installation import Image, Installation
 from local.demo.ports import Ports, choose
 
-from tests.chaos.processes.catalogue import ENVIRONMENTS, TENANT, Catalogue
+from tests.chaos.processes.catalogue import ENVIRONMENTS, PLATFORM, TENANT, Catalogue
 from tests.support.totals import hand_over
 
 PORTS: Final = Ports(aws=25566, airflow=29080, sites=29088, tasks=8090)
@@ -44,7 +44,8 @@ def catalogue(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     def tell(words: str) -> None:
         terminal.write_line(f"  {words}")
 
-    installation = Installation(tmp_path_factory.mktemp("processes"), choose(PORTS, tell), tell, _OPTIONS)
+    folder, ports = tmp_path_factory.mktemp("processes"), choose(PORTS, tell)
+    installation = Installation(folder, ports, tell, _OPTIONS, on_postgres=True)
     try:
         installation.start((Image("records", "stable"),), configure=give_environments)
         installation.control("PUT", "delays", _FAST)
@@ -64,7 +65,7 @@ def give_environments(config: Path) -> None:
     del tenant["nightly"]
     tenant["environments"] = {
         name: {
-            "platform": "platform-nonprod",
+            "platform": PLATFORM,
             "variables": {"NOTIFY": ""},
             **({} if name == "dev" else {"from": "dev", "target_writes": "allow"}),
         }

@@ -79,3 +79,23 @@ def test_s48_what_a_deleted_run_leaves_is_undone_by_the_recovery(catalogue: Cata
     catalogue.recover()
     assert catalogue.release("deleted") is None
     assert catalogue.untrue() == []
+
+
+def test_s48_a_run_whose_dag_is_paused_is_undone_once_its_lease_is_over(catalogue: Catalogue) -> None:
+    """The lease is of hours: it is set back. Once the DAG goes on, so does the run, to its end."""
+    catalogue.provision("paused")
+    with catalogue.lasting_restores():
+        run = catalogue.promote("paused")
+        catalogue.reaches(run, "database", "deferred")
+        catalogue.airflow.pause(run.dag_id)
+        catalogue.endings += 1
+        catalogue.let_lease_end("paused")
+    catalogue.recover()
+    assert catalogue.untrue() == []
+    undone = catalogue.standing("paused")
+    catalogue.airflow.pause(run.dag_id, paused=False)
+    ended = catalogue.end({"paused": run})["paused"]
+    assert ended.state == "failed"
+    assert "aborted, nothing is active in" in ended.failures["finish"]
+    assert catalogue.standing("paused") == undone
+    assert catalogue.untrue() == []
