@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import multiprocessing
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
-from threading import BrokenBarrierError
+from multiprocessing.connection import Connection, Pipe
 from typing import Any, Final
 
 import pytest
@@ -23,9 +23,10 @@ from snaplift.promotion.plan import Plan
 from snaplift.promotion.run import Run
 from tests.support.driving import drive
 from tests.support.installed import make_sessions_cheap
+from tests.support.laptop import REPOSITORY
 
-_TOGETHER: Final = 120.0
-"""Seconds after which one that waits for the others gives up: one has died."""
+_ANSWERS: Final = 120.0
+"""Seconds in which a process that takes part has to say what it is asked for."""
 
 
 @dataclass(frozen=True)
@@ -48,41 +49,80 @@ def race(platforms: Platforms, plans: Sequence[Plan], rounds: int) -> Iterator[R
 
     Once all know how they fared, whoever got it makes the snapshot, and is then ended, which gives the lock back. Each
     round is of other runs, and the next begins when the caller has looked at this one.
+
+    :raises EOFError: a process that took part has died.
     """
-    context = multiprocessing.get_context("spawn")
-    start = context.Barrier(len(plans) + 1, timeout=_TOGETHER)
-    told = context.Barrier(len(plans), timeout=_TOGETHER)
-    ends, processes = [], []
-    for plan in plans:
-        ours, theirs = context.Pipe(duplex=False)
-        processes.append(context.Process(target=_enter, args=(platforms, plan, rounds, start, told, theirs)))
-        processes[-1].start()
-        theirs.close()  # so that the end of a process that dies is seen
-        ends.append(ours)
+    runners = [_Runner(platforms, plan) for plan in plans]
     try:
         for _ in range(rounds):
-            start.wait()
-            yield tuple(end.recv() for end in ends)
+            _together(runners)  # all are ready
+            found = _together(runners)  # all know how they fared
+            for runner in runners:
+                runner.hear()  # and are done with it
+            yield found
     finally:
-        start.abort()  # where not all of the rounds were asked for
-        for process in processes:
-            process.join(_TOGETHER)
-            process.kill()
+        for runner in runners:
+            runner.stop()
 
 
-def _enter(platforms: Platforms, plan: Plan, rounds: int, start: Any, told: Any, end: Connection) -> None:
-    with pytest.MonkeyPatch.context() as patch, suppress(BrokenBarrierError):  # the other says what is wrong
+def _together(runners: Sequence[_Runner]) -> tuple[Any, ...]:
+    """Hear what each says, and only then let all go on."""
+    said = tuple(runner.hear() for runner in runners)
+    for runner in runners:
+        runner.end.send(None)
+    return said
+
+
+class _Runner:
+    """A process that takes part. It ends with its end of the pipe.
+
+    (multiprocessing's own would leave a process that looks after its semaphores.)
+    """
+
+    def __init__(self, platforms: Platforms, plan: Plan) -> None:
+        self.end, theirs = Pipe()
+        number = theirs.fileno()
+        code = f"from tests.support.racing import take_part; take_part({number})"
+        self._process = subprocess.Popen([sys.executable, "-c", code], cwd=REPOSITORY, pass_fds=[number])
+        theirs.close()  # so that the end of a process that dies is seen
+        self.end.send((platforms, plan))
+
+    def hear(self) -> Any:
+        if not self.end.poll(_ANSWERS):
+            raise TimeoutError(f"one that takes part in a race has said nothing for {_ANSWERS:.0f} s")
+        return self.end.recv()
+
+    def stop(self) -> None:
+        self.end.close()
+        try:
+            self._process.wait(_ANSWERS)
+        finally:
+            self._process.kill()
+            self._process.wait()
+
+
+def take_part(number: int) -> None:
+    """Race, for as long as somebody is at the other end of a pipe.
+
+    :param number: of the file descriptor of this end.
+    """
+    end, rounds = Connection(number), 0
+    with pytest.MonkeyPatch.context() as patch, suppress(EOFError):
         make_sessions_cheap(patch)
-        for number in range(rounds):
+        platforms, plan = end.recv()
+        while True:
+            rounds += 1
             mine = plan.model_copy(
-                update={"run": plan.run.model_copy(update={"run_id": f"{plan.run.run_id}-{number}"})}
+                update={"run": plan.run.model_copy(update={"run_id": f"{plan.run.run_id}-{rounds}"})}
             )
-            start.wait()
+            end.send("ready")
+            end.recv()
             fared = _reach(mine)
-            told.wait()
+            end.send(fared)
+            end.recv()
             if fared.release:
                 _go_on(platforms, mine)
-            end.send(fared)
+            end.send("done")
 
 
 def _reach(plan: Plan) -> Fared:

@@ -15,7 +15,8 @@ from local.airflow.client import Run
 from local.demo.following import Followed
 
 from snaplift.promotion.pointer import Pointer
-from tests.chaos.processes.catalogue import KILLS, KILLS_TOO, Catalogue
+from tests.chaos.processes.catalogue import KILLS, KILLS_TOO, RACES, Catalogue
+from tests.chaos.processes.races import ROUNDS, hold_races
 
 KILLED = (KILLS, KILLS_TOO)
 """Of a run in the first a task's own process is killed, in the second the one that watches over it."""
@@ -70,13 +71,17 @@ class Ended:
     """What stood when the process that watched over `activate` was killed."""
     orphan_gone: dict[str, Any]
     """What stood once `activate` itself had ended."""
+    races: int
+    """For one lock, held while Airflow came to miss the processes that were killed."""
+    raced: dict[str, Any]
+    """What stood in their environment afterwards."""
     untrue: list[str]
 
 
 @pytest.fixture(scope="module")
 def ended(catalogue: Catalogue) -> Ended:
     """Side by side: while Airflow misses the first, and waits before it tries again, the second gets to its task."""
-    catalogue.provision(KILLS_TOO)
+    catalogue.provision(KILLS_TOO, RACES)
     before = {environment: catalogue.release(environment) for environment in KILLED}
     runs = {KILLS: catalogue.promote_locked(KILLS)}
     catalogue.kill_task(runs[KILLS], "deploy")
@@ -87,9 +92,11 @@ def ended(catalogue: Catalogue) -> Ended:
     orphaned = catalogue.standing(KILLS_TOO)
     catalogue.wait_until_gone(orphan)
     orphan_gone = catalogue.standing(KILLS_TOO)
+    races = hold_races(catalogue)
     followed = catalogue.end(runs)
     after = {name: catalogue.release(name) for name in KILLED}
-    return Ended(followed, before, after, orphaned, orphan_gone, catalogue.untrue())
+    raced = catalogue.standing(RACES)
+    return Ended(followed, before, after, orphaned, orphan_gone, races, raced, catalogue.untrue())
 
 
 @pytest.mark.parametrize("environment", KILLED)
@@ -107,3 +114,9 @@ def test_s47_a_task_writes_nothing_once_its_supervisor_was_killed(ended: Ended) 
 
 def test_s17_nothing_is_left_of_what_was_killed(ended: Ended) -> None:
     assert ended.untrue == []
+
+
+def test_s16_of_two_that_start_at_the_same_instant_fifty_times_only_one_makes_anything(ended: Ended) -> None:
+    assert ended.races == ROUNDS
+    assert (ended.raced["databases"], ended.raced["stacks"], ended.raced["service"]) == ([], [], [])
+    assert ended.raced["pointer"][0] == 1, "nothing was written to it"
