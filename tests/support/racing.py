@@ -107,7 +107,7 @@ def take_part(number: int) -> None:
     :param number: of the file descriptor of this end.
     """
     end, rounds = Connection(number), 0
-    with pytest.MonkeyPatch.context() as patch, suppress(EOFError):
+    with pytest.MonkeyPatch.context() as patch, suppress(EOFError, ConnectionError):
         make_sessions_cheap(patch)
         platforms, plan = end.recv()
         while True:
