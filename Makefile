@@ -25,6 +25,7 @@ test: setup lint ## Everything: lint, then unit, probe, integration and end-to-e
 	@$(BIN)/pytest --nothing-left --numprocesses 2 --no-loadscope-reorder
 
 chaos: setup ## Every crash of every call, of Airflow's processes, and what visitors see meanwhile (CHAOS_SECONDS, CHAOS_SEED)
+	@local/setup/packages.sh --chaos
 	@$(BIN)/python -m tests.chaos all
 
 unit: environments ## The tests that need no server: seconds

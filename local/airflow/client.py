@@ -115,6 +115,19 @@ class Airflow:
                 raise AirflowError(f"after {seconds:.0f} s there is no DAG {', '.join(sorted(missing))}{errors}")
             time.sleep(_POLL_SECONDS)
 
+    def description(self, dag_id: str) -> str:
+        """What a DAG says of itself, as it was read last."""
+        return str(self._ask("GET", f"/dags/{dag_id}")["description"])
+
+    def read_again(self, dag_id: str) -> None:
+        """Ask for a DAG's file to be read at once; asked for already, it will be."""
+        token = self._ask("GET", f"/dags/{dag_id}")["file_token"]
+        try:
+            self._ask("PUT", f"/parseDagFile/{token}")
+        except AirflowError as error:
+            if f"answered {httpx.codes.CONFLICT}" not in str(error):
+                raise
+
     def trigger(self, dag_id: str, conf: Mapping[str, object]) -> Run:
         """Unpause a DAG and start a run of it.
 

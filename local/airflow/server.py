@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from importlib.metadata import version
 from pathlib import Path
@@ -40,7 +40,10 @@ def start(programs: Programs, settings: Settings) -> None:
     passwords = os.open(settings.passwords_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with open(passwords, "w") as file:
         json.dump({USER: settings.password}, file)
-    shutil.copyfile(empty_database(), settings.home / "airflow.db")
+    if settings.database:
+        _migrate(settings.environment())
+    else:
+        shutil.copyfile(empty_database(), settings.home / "airflow.db")
     _preload(settings)
     for name in PROCESSES:
         start_process(programs, settings, name)
@@ -98,9 +101,13 @@ def empty_database() -> Path:
         template.parent.mkdir(exist_ok=True)
         with tempfile.TemporaryDirectory(dir=template.parent) as home:
             environment = {**os.environ, "AIRFLOW_HOME": home, "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
-            subprocess.run([AIRFLOW, "db", "migrate"], env=environment, check=True, capture_output=True)
+            _migrate(environment)
             with closing(sqlite3.connect(f"{home}/airflow.db")) as database:
                 # Kept in the file: the processes' reads no longer wait for one another's writes.
                 database.execute("PRAGMA journal_mode=WAL")
             os.replace(f"{home}/airflow.db", template)
     return template
+
+
+def _migrate(environment: Mapping[str, str]) -> None:
+    subprocess.run([AIRFLOW, "db", "migrate"], env=environment, check=True, capture_output=True)

@@ -32,6 +32,8 @@ class Settings:
     """snaplift's configuration folder."""
     dags: Path = REPOSITORY / "dags"
     plugins: Path = REPOSITORY / "plugins"
+    database: str = ""
+    """The URL of the metadata database; empty: a SQLite file below ``home``."""
     more: Mapping[str, str] = field(default_factory=dict)
     """Options beside those below, or instead of them, by their environment variables."""
     password: str = field(default_factory=lambda: secrets.token_urlsafe(12), repr=False)
@@ -85,7 +87,7 @@ class Settings:
                 "secret_key": self._secret[:43],
             },
             "api_auth": {"jwt_secret": self._secret},
-            "database": {"sql_alchemy_conn": f"sqlite:///{self.home}/airflow.db"},
+            "database": {"sql_alchemy_conn": self.database or f"sqlite:///{self.home}/airflow.db"},
             "scheduler": {"scheduler_idle_sleep_time": "0.1"},
             "dag_processor": {"refresh_interval": "30", "min_file_process_interval": "120"},
             "logging": {"base_log_folder": str(self.home / "logs")},

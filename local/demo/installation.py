@@ -10,7 +10,7 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from botocore.config import Config
 
 from local.airflow import server
 from local.airflow.client import Airflow
+from local.airflow.postgres import Postgres
 from local.airflow.settings import REPOSITORY, USER, Settings, aws_environment, clean_environment
 from local.demo.ports import HOST, Ports
 from local.images.build import build
@@ -62,15 +63,20 @@ class Installation:
         ports: Ports = Ports(),  # noqa: B008
         tell: Callable[[str], None] = print,
         airflow_options: Mapping[str, str] | None = None,
+        *,
+        on_postgres: bool = False,
     ) -> None:
         """Name one.
 
         :param root: holds state and logs; what an earlier run has left there is removed by ``start``
         :param airflow_options: beside the usual ones, by their environment variables
+        :param on_postgres: Airflow's metadata database is a PostgreSQL server instead of a SQLite file
         """
         self.root = root.resolve()
         self.ports = ports
         self.programs = Programs(self.root)
+        self.postgres = Postgres(self.programs, self.root / "postgres")
+        self._on_postgres = on_postgres
         self.tell = tell
         self._airflow: Airflow | None = None
         self.settings = Settings(
@@ -110,12 +116,16 @@ class Installation:
         """Start everything; it stands when this returns.
 
         :param configure: gets the folder with the copy of the configuration, to change it before anything reads it
-        :raises ProgramDied, NotReady, subprocess.CalledProcessError: a part did not start; the message says why
+        :raises ProgramDied, NotReady, NoPostgres, subprocess.CalledProcessError: a part did not start; the message
+            says why
         """
         self.root.mkdir(parents=True, exist_ok=True)
         copy_configuration(REPOSITORY / "config", self.settings.config, self.ports)
         configure(self.settings.config)
         self._start_aws()
+        if self._on_postgres:
+            self.postgres.create()
+            self.settings = replace(self.settings, database=self.postgres.url)
         server.start(self.programs, self.settings)
         self._wait_for_aws()
         self._push(images)
@@ -124,7 +134,9 @@ class Installation:
 
     def stop(self) -> int:
         """Stop everything, also what a killed run left. Returns how many programs were still running."""
-        stopped = self.programs.stop(*server.PROCESSES, grace=_AIRFLOW_GRACE) + self.programs.stop_all(grace=_AWS_GRACE)
+        stopped = self.programs.stop(*server.PROCESSES, grace=_AIRFLOW_GRACE)
+        self.postgres.remove()
+        stopped += self.programs.stop_all(grace=_AWS_GRACE)
         if self._aws_state.exists() and AWS_PYTHON.exists():
             _local_aws("sweep", "--state-dir", self._aws_state)
         return stopped

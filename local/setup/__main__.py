@@ -1,4 +1,5 @@
-"""`python -m local.setup`: install the system packages that are missing; `--check`: only say which.
+"""`python -m local.setup`: install the system packages that are missing; `--check`: only say which; `--chaos`: also
+those that nothing but `make chaos` needs.
 
 As root, or by sudo. Status 0: all is there; 1: installing failed; 3: something is missing and this user
 cannot install it.
@@ -28,15 +29,16 @@ def main(argv: Sequence[str] | None = None, machine: Machine | None = None) -> i
     """Run the command line."""
     parser = argparse.ArgumentParser(prog=f"python -m {MODULE}", description=__doc__)
     parser.add_argument("--check", action="store_true", help="change nothing")
+    parser.add_argument("--chaos", action="store_true", help="also what nothing but `make chaos` needs")
     arguments = parser.parse_args(argv)
-    machine = machine or Machine()
-    if not (needs := missing(machine)):
+    machine, chaos = machine or Machine(), arguments.chaos
+    if not (needs := missing(machine, chaos=chaos)):
         say("all there")
         return 0
     if arguments.check or not machine.has_program("apt-get"):
-        return explain(machine, needs)
+        return explain(machine, needs, chaos=chaos)
     if not machine.is_root():
-        return install_by_sudo(machine, needs)
+        return install_by_sudo(machine, needs, chaos=chaos)
     return install(machine, needs)
 
 
@@ -47,27 +49,28 @@ def install(machine: Machine, needs: Sequence[Need]) -> int:
     except apt.InstallError as error:
         print(f"packages: {error}", file=sys.stderr)
         return FAILED
-    if left := missing(machine):
+    if left := [need for need in needs if not need.there(machine)]:
         names = ", ".join(need.name for need in left)
         print(f"packages: apt-get installed all and {names} is still not there", file=sys.stderr)
         return FAILED
     return 0
 
 
-def install_by_sudo(machine: Machine, needs: Sequence[Need]) -> int:
+def install_by_sudo(machine: Machine, needs: Sequence[Need], *, chaos: bool = False) -> int:
     """Do the same by sudo, if it lets this user without a password or there is somebody to type it."""
-    command = [sys.executable, "-B", "-m", MODULE]  # -B: no files of root's in a user's folder
+    # -B: no files of root's in a user's folder
+    command = [sys.executable, "-B", "-m", MODULE, *(["--chaos"] if chaos else [])]
     if not machine.has_program("sudo"):
-        return explain(machine, needs)
+        return explain(machine, needs, chaos=chaos)
     if machine.run("sudo", "-n", "true").status == 0:
         return machine.become("sudo", "-n", "--", *command)
     if machine.can_ask():
         say(f"sudo may ask for your password, to install {', '.join(need.name for need in needs)}")
         return machine.become("sudo", "--", *command)
-    return explain(machine, needs)
+    return explain(machine, needs, chaos=chaos)
 
 
-def explain(machine: Machine, needs: Sequence[Need]) -> int:
+def explain(machine: Machine, needs: Sequence[Need], *, chaos: bool = False) -> int:
     """Say in one message what is missing and how to install it; the exit status."""
     lines = [f"missing on this machine: {', '.join(need.name for need in needs)}."]
     if machine.has_program("apt-get"):
@@ -75,7 +78,7 @@ def explain(machine: Machine, needs: Sequence[Need]) -> int:
         names = " ".join(apt.package_names(machine, needs))
         lines += [
             "Install it, without starting any service, with",
-            f"    cd {shlex.quote(str(REPOSITORY))} && {sudo}{sys.executable} -m {MODULE}",
+            f"    cd {shlex.quote(str(REPOSITORY))} && {sudo}{sys.executable} -m {MODULE}{' --chaos' if chaos else ''}",
             "or by yourself, where Debian's packages start their services, with",
             f"    {sudo}apt-get install --no-install-recommends {names}",
         ]

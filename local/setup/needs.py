@@ -44,7 +44,10 @@ NEEDS = (
     Need("HAProxy", ("haproxy",), lambda m: m.has_program("haproxy")),
 )
 
+FOR_CHAOS = (Need("PostgreSQL's server", ("postgresql",), lambda m: m.has("usr/lib/postgresql/*/bin/initdb")),)
+"""What nothing but `make chaos` needs."""
 
-def missing(machine: Machine) -> list[Need]:
+
+def missing(machine: Machine, *, chaos: bool = False) -> list[Need]:
     """Return what is not there."""
-    return [need for need in NEEDS if not need.there(machine)]
+    return [need for need in (*NEEDS, *(FOR_CHAOS if chaos else ())) if not need.there(machine)]

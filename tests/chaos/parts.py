@@ -51,7 +51,11 @@ def _pytest(name: str) -> Part:
 STAGES: Final[Sequence[Sequence[Part]]] = (
     # How long visitors wait is measured on a machine that does nothing else.
     (_pytest("access"),),
-    (Part("model", lambda _: (sys.executable, "-m", "tests.model")), _pytest("processes"), Part("sweep", _sweep)),
+    # Airflow waits most of the time, and the model fills that.
+    (Part("model", lambda _: (sys.executable, "-m", "tests.model")), _pytest("processes")),
+    # Takes all that two cores have: beside Airflow both take longer than one after the other, and what waits for
+    # Airflow runs into its deadlines.
+    (Part("sweep", _sweep),),
 )
 """One after the other; the parts of one side by side."""
 

@@ -11,7 +11,7 @@ import yaml
 from local.demo.installation import Image, Installation
 from local.demo.ports import Ports, choose
 
-from tests.chaos.processes.catalogue import ENVIRONMENTS, TENANT, Catalogue
+from tests.chaos.processes.catalogue import ENVIRONMENTS, PLATFORM, TENANT, Catalogue
 from tests.support.totals import hand_over
 
 PORTS: Final = Ports(aws=25566, airflow=29080, sites=29088, tasks=8090)
@@ -44,13 +44,15 @@ def catalogue(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     def tell(words: str) -> None:
         terminal.write_line(f"  {words}")
 
-    installation = Installation(tmp_path_factory.mktemp("processes"), choose(PORTS, tell), tell, _OPTIONS)
+    folder, ports = tmp_path_factory.mktemp("processes"), choose(PORTS, tell)
+    installation = Installation(folder, ports, tell, _OPTIONS, on_postgres=True)
     try:
         installation.start((Image("records", "stable"),), configure=give_environments)
         installation.control("PUT", "delays", _FAST)
         found = Catalogue(installation)
-        found.provision_platforms()
-        yield found
+        with found.supervisor.watching():
+            found.provision_platforms()
+            yield found
         hand_over(kills=found.kills, endings=found.endings, orphans=len(found.orphans))
     finally:
         installation.stop()
@@ -63,7 +65,7 @@ def give_environments(config: Path) -> None:
     del tenant["nightly"]
     tenant["environments"] = {
         name: {
-            "platform": "platform-nonprod",
+            "platform": PLATFORM,
             "variables": {"NOTIFY": ""},
             **({} if name == "dev" else {"from": "dev", "target_writes": "allow"}),
         }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from local.airflow.client import Airflow, Run
@@ -68,14 +69,51 @@ def test_s41_nothing_is_left_of_any(ended: Ended) -> None:
     assert ended.untrue == []
 
 
-def test_s48_what_a_deleted_run_leaves_is_undone_by_the_recovery(catalogue: Catalogue) -> None:
-    """No task of its own is left to do it."""
-    catalogue.provision("deleted")
+@dataclass(frozen=True)
+class Dead:
+    """What was left of runs of which nothing goes on, and how the one that was paused ended when it went on."""
+
+    deleted: str | None
+    """The release that is active, though its run was deleted."""
+    untrue: list[str]
+    """After the recovery."""
+    ended: Followed
+    undone: dict[str, Any]
+    """What stood in the environment of the paused run, after the recovery."""
+    after: dict[str, Any]
+    """And once the run had ended."""
+    untrue_after: list[str]
+
+
+@pytest.fixture(scope="module")
+def dead(catalogue: Catalogue) -> Dead:
+    """Both at the same time. A lease is of hours: the paused run's is set back."""
+    catalogue.provision("deleted", "paused")
     with catalogue.lasting_restores():
-        run = catalogue.promote("deleted")
-        catalogue.reaches(run, "database", "deferred")
-        catalogue.delete(run)
-        catalogue.endings += 1
+        runs = {name: catalogue.promote_locked(name) for name in ("deleted", "paused")}
+        for run in runs.values():
+            catalogue.reaches(run, "database", "deferred")
+        catalogue.delete(runs["deleted"])
+        catalogue.airflow.pause(runs["paused"].dag_id)
+        catalogue.let_lease_end("paused")
+        catalogue.endings += 2
     catalogue.recover()
-    assert catalogue.release("deleted") is None
-    assert catalogue.untrue() == []
+    deleted, untrue, undone = catalogue.release("deleted"), catalogue.untrue(), catalogue.standing("paused")
+    catalogue.airflow.pause(runs["paused"].dag_id, paused=False)
+    ended = catalogue.end({"paused": runs["paused"]})["paused"]
+    return Dead(deleted, untrue, ended, undone, catalogue.standing("paused"), catalogue.untrue())
+
+
+def test_s48_what_a_deleted_run_leaves_is_undone_by_the_recovery(dead: Dead) -> None:
+    """No task of its own is left to do it."""
+    assert dead.deleted is None
+    assert dead.untrue == []
+
+
+def test_s48_a_run_whose_dag_is_paused_is_undone_once_its_lease_is_over(dead: Dead) -> None:
+    """Once the DAG goes on, so does the run, to its end, and writes nothing more."""
+    assert dead.untrue == []
+    assert dead.ended.state == "failed"
+    assert "aborted, nothing is active in" in dead.ended.failures["finish"]
+    assert dead.after == dead.undone
+    assert dead.untrue_after == []

@@ -1,22 +1,25 @@
 """Whatever of Airflow is killed in the middle of a promotion, the promotion goes on and ends well.
 
-The metadata database is SQLite here, a file without a server that could be restarted. The nearest to that: everything
-of Airflow is stopped at once and started again on the same file.
+The metadata database is PostgreSQL's here, as where Airflow runs for good. What of Airflow ends for its sake is started
+again, as a supervisor does.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from local.airflow.client import Run
 from local.demo.following import Followed
 
-from tests.chaos.processes.catalogue import KILLS, KILLS_TOO, Catalogue
+from snaplift.promotion.pointer import Pointer
+from tests.chaos.processes.catalogue import KILLS, KILLS_TOO, RACES, Catalogue
+from tests.chaos.processes.races import ROUNDS, hold_races
 
-KILLED = {KILLS: ("deploy", False), KILLS_TOO: ("activate", True)}
-"""By environment the task whose own process is killed, or (True) the one that watches over it."""
+KILLED = (KILLS, KILLS_TOO)
+"""Of a run in the first a task's own process is killed, in the second the one that watches over it."""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -48,6 +51,10 @@ def test_s35_one_of_airflows_processes_is_killed(catalogue: Catalogue, name: str
     while_it_waits(catalogue, lambda: catalogue.kill(name))
 
 
+def test_s35_the_metadata_database_is_killed_and_started_again(catalogue: Catalogue) -> None:
+    while_it_waits(catalogue, catalogue.kill_database)
+
+
 def test_s35_all_of_airflow_is_stopped_and_started_again(catalogue: Catalogue) -> None:
     while_it_waits(catalogue, catalogue.restart)
 
@@ -60,20 +67,36 @@ class Ended:
     before: dict[str, str | None]
     after: dict[str, str | None]
     """The release that was active."""
+    orphaned: dict[str, Any]
+    """What stood when the process that watched over `activate` was killed."""
+    orphan_gone: dict[str, Any]
+    """What stood once `activate` itself had ended."""
+    races: int
+    """For one lock, held while Airflow came to miss the processes that were killed."""
+    raced: dict[str, Any]
+    """What stood in their environment afterwards."""
     untrue: list[str]
 
 
 @pytest.fixture(scope="module")
 def ended(catalogue: Catalogue) -> Ended:
     """Side by side: while Airflow misses the first, and waits before it tries again, the second gets to its task."""
-    catalogue.provision(KILLS_TOO)
+    catalogue.provision(KILLS_TOO, RACES)
     before = {environment: catalogue.release(environment) for environment in KILLED}
-    runs = {}
-    for environment, (task_id, supervisor) in KILLED.items():
-        runs[environment] = catalogue.promote_locked(environment)
-        catalogue.kill_task(runs[environment], task_id, supervisor=supervisor)
+    runs = {KILLS: catalogue.promote_locked(KILLS)}
+    catalogue.kill_task(runs[KILLS], "deploy")
+    runs[KILLS_TOO] = catalogue.promote_locked(KILLS_TOO)
+    catalogue.reaches(runs[KILLS_TOO], "deploy", "deferred", "success")
+    # What `activate` looks at last before it writes.
+    orphan = catalogue.kill_supervisor(runs[KILLS_TOO], "activate", asks=("ecs", "DescribeServices"))
+    orphaned = catalogue.standing(KILLS_TOO)
+    catalogue.wait_until_gone(orphan)
+    orphan_gone = catalogue.standing(KILLS_TOO)
+    races = hold_races(catalogue)
     followed = catalogue.end(runs)
-    return Ended(followed, before, {name: catalogue.release(name) for name in KILLED}, catalogue.untrue())
+    after = {name: catalogue.release(name) for name in KILLED}
+    raced = catalogue.standing(RACES)
+    return Ended(followed, before, after, orphaned, orphan_gone, races, raced, catalogue.untrue())
 
 
 @pytest.mark.parametrize("environment", KILLED)
@@ -82,5 +105,18 @@ def test_s17_a_tasks_process_is_killed(ended: Ended, environment: str) -> None:
     assert ended.after[environment] not in {None, ended.before[environment]}
 
 
+def test_s47_a_task_writes_nothing_once_its_supervisor_was_killed(ended: Ended) -> None:
+    pointer = Pointer.parse(ended.orphaned["pointer"][1], KILLS_TOO)
+    assert pointer.active is None, "it was killed too late: activate had written what it writes"
+    assert pointer.candidate is not None
+    assert ended.orphan_gone == ended.orphaned
+
+
 def test_s17_nothing_is_left_of_what_was_killed(ended: Ended) -> None:
     assert ended.untrue == []
+
+
+def test_s16_of_two_that_start_at_the_same_instant_fifty_times_only_one_makes_anything(ended: Ended) -> None:
+    assert ended.races == ROUNDS
+    assert (ended.raced["databases"], ended.raced["stacks"], ended.raced["service"]) == ([], [], [])
+    assert ended.raced["pointer"][0] == 1, "nothing was written to it"

@@ -22,6 +22,7 @@ FILES = {
     "mariadb-backup": ("usr/bin/mariadb-backup",),
     "haproxy": ("usr/sbin/haproxy",),
 }
+FILES_FOR_CHAOS = {"postgresql": ("usr/lib/postgresql/15/bin/initdb",)}
 POLICY = "usr/sbin/policy-rc.d"
 
 
@@ -63,7 +64,7 @@ class Debian(Machine):
             case ("apt-get", "install", *_):
                 if not self.lists:
                     return Done(100, "E: Unable to locate package nginx")
-                new = [f"Inst {name} (1.0 Debian)" for name in command if name in FILES]
+                new = [f"Inst {name} (1.0 Debian)" for name in command if name in FILES | FILES_FOR_CHAOS]
                 return Done(0, "\n".join([*new, self.planned]))
             case ("dpkg", "-L", name):
                 return Done(0, f"/usr/sbin/{name}\n/lib/systemd/system/{name}.service\n/etc/init.d/{name}\n")
@@ -82,7 +83,7 @@ class Debian(Machine):
         if self.failures:
             return Done(100, self.failures.pop())
         for name in command:
-            for path in FILES.get(name, ()):
+            for path in (FILES | FILES_FOR_CHAOS).get(name, ()):
                 self.put(path)
         return Done(0, "")
 
@@ -121,6 +122,30 @@ def test_only_what_is_missing_is_installed(debian: Debian, package: str) -> None
     installed = {word for command in debian.commands if command[0] == "apt-get" for word in command} & set(FILES)
     assert package in installed <= {package, "php", "php8.2-fpm"}
     assert needs.missing(debian) == []
+
+
+def test_what_only_chaos_needs_is_installed_for_it_alone(debian: Debian) -> None:
+    complete(debian)
+    assert main(["--chaos", "--check"], debian) == 3
+    assert main(["--chaos"], debian) == 0
+    (installing,) = [command for command in debian.commands if command[:2] == ("apt-get", "install")][1:]
+    assert installing[-1] == "postgresql"
+    assert not set(FILES) & set(installing)
+    assert main(["--chaos"], debian) == 0
+    assert debian.verbs() == ["install"]
+
+
+def test_without_root_what_only_chaos_needs_is_asked_for_and_told_too(
+    debian: Debian, capsys: pytest.CaptureFixture[str]
+) -> None:
+    complete(debian)
+    debian.root_user = False
+    assert main(["--chaos"], debian) == 3
+    assert f"sudo {sys.executable} -m local.setup --chaos" in capsys.readouterr().err
+    debian.put("usr/bin/sudo")
+    debian.sudo = True
+    assert main(["--chaos"], debian) == 0
+    assert debian.commands[-1][-2:] == ("local.setup", "--chaos")
 
 
 def test_everything_is_installed_under_the_names_of_this_release_without_an_update(debian: Debian) -> None:
