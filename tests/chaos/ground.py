@@ -113,7 +113,6 @@ SCENARIOS: Final = {
         Scenario("rollback-stopped", BACK, ("finish",), release="previous", stop_after="confirm"),
         Scenario("restored", SERVING, ("database", "activate", "retire"), release="previous"),
         Scenario("refresh", SERVING, ("mask", "retire"), "masking", source=BEHIND),
-        Scenario("refresh-stopped", SERVING, ("finish",), "masking", source=BEHIND, stop_after="credentials"),
     )
 }
 

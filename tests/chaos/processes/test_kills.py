@@ -46,9 +46,15 @@ def while_it_waits(catalogue: Catalogue, kill: Callable[[], None]) -> None:
     assert_ends_well(catalogue, run, before)
 
 
-@pytest.mark.parametrize("name", ["airflow-scheduler", "airflow-triggerer", "airflow-api-server"])
-def test_s35_one_of_airflows_processes_is_killed(catalogue: Catalogue, name: str) -> None:
-    while_it_waits(catalogue, lambda: catalogue.kill(name))
+def test_s35_each_of_airflows_processes_is_killed(catalogue: Catalogue) -> None:
+    """One after the other in one promotion: the next when Airflow misses nothing any more."""
+
+    def kill_each() -> None:
+        for name in ("airflow-scheduler", "airflow-triggerer", "airflow-api-server"):
+            catalogue.kill(name)
+            catalogue.wait_until_healthy()
+
+    while_it_waits(catalogue, kill_each)
 
 
 def test_s35_the_metadata_database_is_killed_and_started_again(catalogue: Catalogue) -> None:
