@@ -29,7 +29,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.timeout(600))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def installation(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     terminal = request.config.pluginmanager.get_plugin("terminalreporter")
     assert terminal is not None
@@ -56,7 +56,7 @@ def ask_more_of_a_candidate(config: Path) -> None:
     file.write_text(yaml.safe_dump(tenant, sort_keys=False))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def tenant(installation: Installation) -> TenantUnderTest:
     """The tenant, with every environment provisioned and some posts in dev."""
     found = TenantUnderTest(installation)
