@@ -68,17 +68,13 @@ class Catalogue:
         self.orphans: list[str] = []
         """What was left over of promotions that had ended, recovery included."""
 
-    def provision_platforms(self) -> None:
-        """Make the platforms, and where the data is authored."""
+    def provision(self) -> None:
+        """Make the platforms, and all the namespaces of the tenant, of which only the first has a database."""
         for name in self.installation.platforms:
             self.succeed({name: self.start("platform.provision", {"platform": name})})
-        self.provision("dev")
-
-    def provision(self, *environments: str) -> None:
-        """Make the namespaces of environments."""
-        conf = {name: {"environment": name, "others": False, "build": ""} for name in environments}
-        self.succeed({name: self.start(TENANT.provision_dag_id, conf[name]) for name in environments})
-        self.namespaces += [Namespace(TENANT, name) for name in environments]
+        conf = {"environment": "dev", "others": True, "build": ""}
+        self.succeed({"dev": self.start(TENANT.provision_dag_id, conf)})
+        self.namespaces += [Namespace(TENANT, name) for name in ENVIRONMENTS]
 
     def succeed(self, runs: Mapping[str, Run]) -> None:
         """Follow runs, all of which have to go well."""

@@ -51,7 +51,7 @@ def catalogue(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
         installation.control("PUT", "delays", _FAST)
         found = Catalogue(installation)
         with found.supervisor.watching():
-            found.provision_platforms()
+            found.provision()
             yield found
         hand_over(kills=found.kills, endings=found.endings, orphans=len(found.orphans))
     finally:

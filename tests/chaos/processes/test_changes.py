@@ -69,7 +69,6 @@ class Ended:
 @pytest.fixture(scope="module")
 def ended(catalogue: Catalogue) -> Ended:
     """Side by side: each has an environment of its own."""
-    catalogue.provision(*CHANGED)
     with catalogue.file_restored():
         with catalogue.lasting("ecs.steady"):
             with catalogue.lasting_restores():

@@ -38,7 +38,6 @@ class Ended:
 @pytest.fixture(scope="module")
 def ended(catalogue: Catalogue) -> Ended:
     """All at the same time: each has an environment of its own."""
-    catalogue.provision(*WHAT_A_PERSON_DOES)
     with catalogue.lasting_restores():
         runs = {name: catalogue.promote_locked(name) for name in WHAT_A_PERSON_DOES}
         for run in runs.values():
@@ -88,7 +87,6 @@ class Dead:
 @pytest.fixture(scope="module")
 def dead(catalogue: Catalogue) -> Dead:
     """Both at the same time. A lease is of hours: the paused run's is set back."""
-    catalogue.provision("deleted", "paused")
     with catalogue.lasting_restores():
         runs = {name: catalogue.promote_locked(name) for name in ("deleted", "paused")}
         for run in runs.values():

@@ -22,11 +22,6 @@ KILLED = (KILLS, KILLS_TOO)
 """Of a run in the first a task's own process is killed, in the second the one that watches over it."""
 
 
-@pytest.fixture(scope="module", autouse=True)
-def provisioned(catalogue: Catalogue) -> None:
-    catalogue.provision(KILLS)
-
-
 def assert_ends_well(catalogue: Catalogue, run: Run, before: str | None) -> None:
     """Green, its release active, and nothing left over: as AWS has it."""
     ended = catalogue.end({KILLS: run})[KILLS]
@@ -87,7 +82,6 @@ class Ended:
 @pytest.fixture(scope="module")
 def ended(catalogue: Catalogue) -> Ended:
     """Side by side: while Airflow misses the first, and waits before it tries again, the second gets to its task."""
-    catalogue.provision(KILLS_TOO, RACES)
     before = {environment: catalogue.release(environment) for environment in KILLED}
     runs = {KILLS: catalogue.promote_locked(KILLS)}
     catalogue.kill_task(runs[KILLS], "deploy")

@@ -61,7 +61,6 @@ def end_at(catalogue: Catalogue, step: str, delay: str, clear: str) -> Ended:
 @pytest.fixture(scope="module")
 def unconfirmed(catalogue: Catalogue) -> Ended:
     """While the deployment is not confirmed. Its tasks are healthy, and those of its predecessor are gone."""
-    catalogue.provision(*LATE_ENDINGS)
     catalogue.succeed({name: catalogue.promote_locked(name) for name in LATE_ENDINGS})
     ended = end_at(catalogue, "confirm", "ecs.steady", clear="deploy")
     assert catalogue.untrue() == []
