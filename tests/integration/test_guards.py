@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -16,7 +16,7 @@ from snaplift.aws.errors import StepFailed
 from snaplift.aws.hooks.ecs import ServiceHook
 from snaplift.aws.steps import lock
 from snaplift.aws.steps.finish import Aborted
-from snaplift.aws.steps.promotion import resume
+from snaplift.aws.steps.promotion import Done, resume
 from snaplift.aws.steps.provision import provision_namespace, provision_platform
 from snaplift.aws.steps.retire import wait_unused
 from snaplift.aws.steps.standing import find_missing
@@ -230,6 +230,21 @@ def test_s08_a_clock_that_is_slow_does_not_name_a_new_release_as_an_older_one(in
     with pytest.raises(StepFailed, match=r"20200101t000000z would be older than \d+t\d+z, which is active"):
         lock.advance(planned, lambda: datetime(2020, 1, 1, tzinfo=UTC))
     assert installation.lock_phase("qa") == "free"
+
+
+def test_s33_a_release_of_the_second_in_which_another_became_active_is_of_the_next(installation: Installation) -> None:
+    """An adoption names what is active by the moment, and takes no snapshot whose name would be taken."""
+    driver = installation.driver("qa")
+    planned = driver.plan("new")
+    active = planned.before.active
+    assert active is not None
+    assert active.release is not None
+    moment = datetime.strptime(active.release, "%Y%m%dt%H%M%Sz").replace(tzinfo=UTC)
+    found = lock.advance(planned, lambda: moment)
+    assert isinstance(found, Done)
+    assert found.result["release"] == f"{moment + timedelta(seconds=1):%Y%m%dt%H%M%Sz}"
+    with pytest.raises(Aborted):
+        driver.finish()
 
 
 # -- an answer that AWS did not give -----------------------------------------------------------------------------

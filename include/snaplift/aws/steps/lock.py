@@ -94,15 +94,20 @@ def _with_release(plan: Plan, moment: datetime) -> Plan:
     databases = Aws.at(plan.source.place).databases
     for second in range(60):
         release = naming.Release.at(moment + timedelta(seconds=second))
-        if databases.snapshot(plan.source_name.snapshot(release)) is None:
+        if str(release) != _active(plan) and databases.snapshot(plan.source_name.snapshot(release)) is None:
             return plan.decided(release)
     raise StepFailed(f"every snapshot name of the next minute is taken in {plan.source_name}: look at what makes them")
 
 
+def _active(plan: Plan) -> str | None:
+    """The active release, which may have become so within this very second."""
+    return plan.before.active.release if plan.before.active else None
+
+
 def _check_newer(plan: Plan, release: naming.Release) -> None:
     """A new release is named by this machine's clock; by one that is slow it would pass for an older one."""
-    active = plan.before.active.release if plan.before.active else None
-    if active is not None and str(release) <= active:
+    active = _active(plan)
+    if active is not None and str(release) < active:
         raise StepFailed(
             f"{release} would be older than {active}, which is active in {plan.name}: put the clock of Airflow's "
             "workers right"
