@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -11,9 +12,19 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
+from tests.unit.config.conftest import PLATFORMS, TENANT
 from tests.unit.stacks.examples import REGION
 
 Stubbed = Callable[[type[Any], str], tuple[Any, Stubber]]
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A configuration of one tenant."""
+    (tmp_path / "platforms.yaml").write_text(PLATFORMS)
+    (tmp_path / "tenants").mkdir()
+    (tmp_path / "tenants" / "xy-0146.yaml").write_text(TENANT)
+    return tmp_path
 
 
 @pytest.fixture

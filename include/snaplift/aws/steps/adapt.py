@@ -24,6 +24,7 @@ def advance(promotion: Promotion) -> Wait | Done:
 
     Where one that may not be repeated was interrupted, the copy is given up, and all of it begins with a fresh one.
 
+    :raises Interrupted: that happened again and again, or the copy was to be masked.
     :raises StepFailed: one went wrong.
     """
     if promotion.lock.afresh and (wait := _make_afresh(promotion)):

@@ -76,7 +76,8 @@ def find_previews_of(platforms: Platforms, tenant: naming.Tenant) -> list[Standi
         locks_of(place)  # the same account: in another one there would seem to be none
         pointers = Aws.at(place).pointers
         for each in [parameter.name for parameter in pointers.all(tenant.parameters)]:
-            name, tags = _preview_of(each), pointers.tags(each)
+            name = _preview_of(each)
+            tags = pointers.tags(each) if name is not None else None
             if name is None or tags is None:
                 continue
             preview = StandingPreview.read(name, tags, platforms.installation)

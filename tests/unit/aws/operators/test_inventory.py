@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -59,14 +60,20 @@ def holding(namespace: str, monthly: float | None = None, currency: str = "USD",
     return Holding.model_validate({**given, "snapshots": (snapshot,), "currency": currency})
 
 
-def collect(monkeypatch: pytest.MonkeyPatch, *found: Holding | Exception) -> Any:
-    def collected(_: Any) -> list[Holding]:
+def answering(*found: Any) -> Callable[[Any], list[Any]]:
+    """A look that finds these, or fails with the first of them that is an error."""
+
+    def look(_: Any) -> list[Any]:
         for each in found:
             if isinstance(each, Exception):
                 raise each
-        return [each for each in found if isinstance(each, Holding)]
+        return list(found)
 
-    monkeypatch.setattr("snaplift.aws.steps.inventory.collect", collected)
+    return look
+
+
+def collect(monkeypatch: pytest.MonkeyPatch, *found: Holding | Exception) -> Any:
+    monkeypatch.setattr("snaplift.aws.steps.inventory.collect", answering(*found))
     monkeypatch.setattr("snaplift.aws.steps.promotion.utc_now", lambda: NOW)
     context: Any = {"run_id": "scheduled__1"}
     return CollectInventoryOperator(task_id="collect", configuration="/nowhere").execute(context)
@@ -125,13 +132,7 @@ def deviation(namespace: str, thing: str = "service") -> Deviation:
 
 
 def find(monkeypatch: pytest.MonkeyPatch, *found: Deviation | Exception) -> Any:
-    def drifted(_: Any) -> list[Deviation]:
-        for each in found:
-            if isinstance(each, Exception):
-                raise each
-        return [each for each in found if isinstance(each, Deviation)]
-
-    monkeypatch.setattr("snaplift.aws.steps.drift.find_drift", drifted)
+    monkeypatch.setattr("snaplift.aws.steps.drift.find_drift", answering(*found))
     context: Any = {"run_id": "scheduled__1"}
     return FindDriftOperator(task_id="find", configuration="/nowhere").execute(context)
 

@@ -12,17 +12,8 @@ from snaplift.aws.errors import StepFailed
 from snaplift.aws.operators.provision import NamespaceOperator
 from snaplift.aws.steps.promotion import Done
 from snaplift.promotion.wait import Wait
-from tests.unit.config.conftest import PLATFORMS, TENANT
 
 WAIT = Wait(connection="", region="eu-central-1", kind="stack", name="x", done=("CREATE_COMPLETE",), timeout=60)
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    (tmp_path / "platforms.yaml").write_text(PLATFORMS)
-    (tmp_path / "tenants").mkdir()
-    (tmp_path / "tenants" / "xy-0146.yaml").write_text(TENANT)
-    return tmp_path
 
 
 def provision(monkeypatch: pytest.MonkeyPatch, root: Path, outcomes: dict[str, Any], **params: Any) -> Any:

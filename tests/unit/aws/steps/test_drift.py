@@ -19,19 +19,10 @@ from snaplift.promotion.estate import SeenPointer, Thing
 from snaplift.promotion.plan import Place
 from snaplift.promotion.pointer import Pointer
 from snaplift.stacks.stack import Stack
-from tests.unit.config.conftest import PLATFORMS, TENANT
 from tests.unit.promotion import surveys
 
 QA, PROD = (naming.Namespace.parse(f"xy-0146-{name}") for name in ("qa", "prod"))
 WANTED = Stack(name="xy-0146-qa", template={"Resources": {}}, parameters={"Priority": "2"}, tags={})
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    (tmp_path / "platforms.yaml").write_text(PLATFORMS)
-    (tmp_path / "tenants").mkdir()
-    (tmp_path / "tenants" / "xy-0146.yaml").write_text(TENANT)
-    return tmp_path
 
 
 def found_stack(status: str = "UPDATE_COMPLETE") -> FoundStack:
