@@ -120,7 +120,7 @@ class Programs:
     def kill(self, name: str) -> None:
         """SIGKILL to a program itself, as when the machine runs out of memory: what it started is left running.
 
-        :meth:`stop_all` ends that, whatever runs under the name by then.
+        :meth:`end_what_is_left` ends that, and so does :meth:`stop_all`, whatever runs under the name by then.
 
         :raises ProgramDied: it does not run
         """
@@ -130,15 +130,19 @@ class Programs:
             time.sleep(_POLL_SECONDS)
         (self._records / f"{name}.json").rename(self._records / f"{name}-{pid}.killed")
 
+    def end_what_is_left(self) -> None:
+        """SIGKILL to all that programs have left running when they were killed, as a container's end is."""
+        for file in self._records.glob("*.killed"):
+            end_session(_read(file))
+            file.unlink()
+
     def stop_all(self, *, grace: float) -> int:
         """Stop every program, then what carries our mark in a session of its own.
 
         :return: how many programs and strays were running
         """
         stopped = self.stop(*(file.stem for file in sorted(self._records.glob("*.json"))), grace=grace)
-        for file in self._records.glob("*.killed"):
-            end_session(_read(file))
-            file.unlink()
+        self.end_what_is_left()
         strays = self.strays()
         for pid in strays:
             with contextlib.suppress(ProcessLookupError):

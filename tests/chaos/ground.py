@@ -31,8 +31,9 @@ from tests.support.requests import eventually
 SERVING, EMPTY, BEHIND, BACK = "qa", "bare", "prod", "back"
 """A namespace that serves, one where nothing is active, one that gets what the first has tested, and one whose previous
 database stands, to which it goes back."""
-# Fast, yet not so fast that a state is never seen.
-_DELAYS: Final = {"*": 0.0, "ecs.start": 0.02, "ecs.health_interval": 0.05, "elb.health_interval": 0.05}
+# Fast, yet not so fast that a state is never seen, nor that health, which is asked of all that stands, all the time,
+# takes much of what two cores have.
+_DELAYS: Final = {"*": 0.0, "ecs.start": 0.02, "ecs.health_interval": 0.15, "elb.health_interval": 0.15}
 VISITOR: Final = "a visitor was here"
 _ROOM: Final = {"L-7B6409FD": 1000, "L-272F1212": 1000}
 _FAILING: Final = {"sql": "SELECT COUNT(*) FROM notes WHERE text = 'nothing has this text'"}

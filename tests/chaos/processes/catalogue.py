@@ -220,11 +220,17 @@ class Catalogue:
     # -- processes ---------------------------------------------------------------------------------------------
 
     def kill(self, name: str) -> None:
-        """SIGKILL to one of Airflow's processes; then it is started again, as whatever supervises it does."""
+        """SIGKILL to one of Airflow's processes; then it is started again, as whatever supervises it does.
+
+        What it has left is ended before, as with systemd or in a container: an idle worker of a scheduler that was
+        killed keeps its connection to the metadata database open, and with it, for ever, the lock on the run that the
+        scheduler had in hand.
+        """
         self.kills += 1
         self.installation.tell(f"kill -9 of {name}")
         with self.supervisor.hands_off():
             self.installation.programs.kill(name)
+            self.installation.programs.end_what_is_left()
             self.supervisor.start(name)
 
     def restart(self) -> None:

@@ -119,6 +119,16 @@ def test_what_a_killed_program_left_is_ended_though_another_runs_under_its_name(
     start(programs, "parent", "sleep", "600")
     programs.check()
     assert lives(child)
+    programs.end_what_is_left()
+    assert not lives(child)
+    programs.check()
+
+
+def test_what_a_killed_program_left_is_ended_with_all_others(programs: Programs) -> None:
+    start(programs, "parent", "env", "-i", "bash", "-c", "sleep 600 & echo $!; wait")
+    wait_until_it_wrote(programs, "parent")
+    child = int(programs.log("parent").read_text())
+    programs.kill("parent")
     programs.stop_all(grace=5)
     assert not lives(child)
 
