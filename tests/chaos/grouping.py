@@ -7,12 +7,15 @@ import random
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from tests.chaos.points import EVERY_READ, REFUSALS, WAIT, Fault, Point
+from tests.chaos.points import EVERY_READ, KILLS, REFUSALS, WAIT, Fault, Point
 
-LONGEST_CHAIN: Final = 10
+LONGEST_CHAIN: Final = 20
 """Refusals of one task in one run, each cleared by a person."""
 TRIES: Final = 4
-"""Points of one task in one run, a try each, where there are not as many runs as points anyhow."""
+"""Errors of one task in one run, a try each, where there are not as many runs as points anyhow: after more of them a
+task gives up."""
+KILLED_TRIES: Final = 7
+"""And kills, which a task is tried again after as long as it has a try left."""
 
 Run = tuple[Point, ...]
 """Points of one scenario, in the order in which they are struck."""
@@ -59,9 +62,12 @@ def _riders(points: Sequence[Point], runs: int, chance: random.Random) -> list[R
     :param runs: those that there are anyhow, and that get further than the task.
     """
     cleared = [point for point in points if point.fault is Fault.CLEARED]
-    singles = [point for point in points if point.fault not in REFUSALS]
+    killed = [point for point in points if point.fault in KILLS]
+    failed = [point for point in points if point.fault not in REFUSALS | KILLS]
     chains = _dealt(cleared, LONGEST_CHAIN)
-    found = [*chains, *_dealt(singles, TRIES, runs - len(chains))]
+    least = _dealt(killed, KILLED_TRIES)
+    found = [*chains, *_dealt(failed, TRIES, runs - len(chains) - len(least))]
+    found += _dealt(killed, KILLED_TRIES, runs - len(found))
     chance.shuffle(found)
     return found
 

@@ -36,6 +36,7 @@ class Fault(StrEnum):
     """Once, by the service's own error; the task fails, a person clears it, and it goes on."""
 
 
+KILLS: Final = frozenset({Fault.KILLED_BEFORE, Fault.KILLED_AFTER})
 REFUSALS: Final = frozenset({Fault.DENIED, Fault.CLEARED})
 TEARDOWN: Final = "finish"
 
@@ -122,8 +123,8 @@ EQUIVALENCES: Final = (
     "a read that is throttled or whose reply is lost is repeated by botocore, unseen by the product: all reads of a "
     "task are struck in one run.",
     "of each wait the first look is struck: the others are the same.",
-    "of reads that AWS, or the database, refuses in a task with no write between them, one, chosen by the seed, is "
-    "followed by the abort, for which all is the same after each; the others by a person who clears the task.",
+    "of calls that AWS, or the database, refuses in a task when nothing was written between them, one, chosen by the "
+    "seed, is followed by the abort, for which all is the same after each; the others by a person who clears the task.",
     "what is refused in finish is followed by fleet.recover or by a clear: half of it by each, by the seed.",
     "a statement's connection is not repeated by a library: throttled, lost and denied are errors that the step sees.",
 )
@@ -149,10 +150,9 @@ def _uncleared(calls: Sequence[Call], chance: random.Random) -> set[Call]:
     writes: dict[str, int] = {}
     alike: dict[tuple[str, str, int], list[Call]] = {}
     for call in calls:
-        writes[call.task] = writes.get(call.task, 0) + call.writes
         # What a service and a database refuse are errors of two kinds.
-        kind = call.numbered if call.writes else SQL * call.is_sql
-        alike.setdefault((call.task, kind, writes[call.task]), []).append(call)
+        alike.setdefault((call.task, SQL * call.is_sql, writes.get(call.task, 0)), []).append(call)
+        writes[call.task] = writes.get(call.task, 0) + call.writes
     return {chance.choice(same) for same in alike.values() if not _ends(same[0].task) or chance.random() < HALF}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.chaos.grouping import grouped
-from tests.chaos.points import EVERY_READ, REFUSALS, Call, Fault, Point, points
+from tests.chaos.points import EVERY_READ, KILLS, REFUSALS, Call, Fault, Point, points
 
 READ = Call("database", "cloudformation:DescribeStacks", 1)
 WRITE = Call("database", "cloudformation:CreateStack", 1)
@@ -28,7 +28,7 @@ def found(*calls: Call) -> dict[str, list[str]]:
 
 
 def test_a_write_is_struck_in_every_way() -> None:
-    assert found(READ, WRITE)[str(WRITE)] == IN_EVERY_WAY
+    assert found(WRITE, READ)[str(WRITE)] == IN_EVERY_WAY
 
 
 def test_a_statement_is_struck_in_every_way_that_it_can_be() -> None:
@@ -45,20 +45,21 @@ def test_a_read_is_killed_at_a_tasks_start_and_after_a_wait_and_refused_everywhe
     assert faults["database/cloudformation:DescribeStacks#2.1"][0] == Fault.KILLED_BEFORE
 
 
-def test_of_reads_with_no_write_between_them_one_is_followed_by_the_abort_and_the_others_are_cleared() -> None:
-    reads = [Call("database", "cloudformation:DescribeStacks", number) for number in range(1, 6)]
-    reads.append(Call("database", "rds:DescribeDBInstances", 1))
+def test_of_calls_with_nothing_written_between_them_one_is_followed_by_the_abort_and_the_others_are_cleared() -> None:
+    alike = [Call("database", "cloudformation:DescribeStacks", number) for number in range(1, 6)]
+    alike += [Call("database", "rds:DescribeDBInstances", 1), WRITE]
     other = Call("database", "sql:SELECT", 1)
-    calls = [*reads, other, WRITE, Call("database", "cloudformation:DescribeStacks", 6)]
+    after = Call("database", "cloudformation:DescribeStacks", 6)
+    calls = [other, *alike, after]
     aborted = set()
     for seed in range(40):
         refused = {point.call: point.fault for point in points("promote", calls, seed) if point.fault in REFUSALS}
         assert refused.keys() == {call.numbered for call in calls}
-        chosen = [call for call in reads if refused[call.numbered] is Fault.DENIED]
+        chosen = [call for call in alike if refused[call.numbered] is Fault.DENIED]
         assert len(chosen) == 1
         aborted.update(chosen)
-        assert {refused[call.numbered] for call in (other, *calls[-2:])} == {Fault.DENIED}
-    assert aborted == set(reads)
+        assert {refused[call.numbered] for call in (other, after)} == {Fault.DENIED}
+    assert aborted == set(alike)
 
 
 def test_what_is_refused_in_finish_is_left_to_the_recovery_or_cleared() -> None:
@@ -119,6 +120,8 @@ def test_where_runs_are_few_one_is_struck_at_several_calls_of_a_task_in_their_or
     calls = [Call("finish", f"ecs:Stop{number}", 1) for number in range(10)]
     found = [point for point in points("check-fails", calls, 7) if point.fault not in REFUSALS]
     runs = grouped(found, 7)
-    assert max(map(len, runs)) == 4
+    kills = [sum(point.fault in KILLS for point in run) for run in runs]
+    assert max(kills) == 7
+    assert max(len(run) - killed for run, killed in zip(runs, kills, strict=True)) == 4
     assert all(list(run) == sorted(run, key=found.index) for run in runs)
     assert all(len({point.call for point in run}) == len(run) for run in runs)

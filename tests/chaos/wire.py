@@ -13,6 +13,7 @@ from typing import Any, Final
 import pymysql
 import pytest
 from airflow.providers.amazon.aws.hooks.base_aws import AwsGenericHook
+from botocore.retries.quota import RetryQuota
 from botocore.retries.standard import ExponentialBackoff
 from botocore.useragent import UserAgentString
 from botocore.utils import parse_timestamp
@@ -60,6 +61,7 @@ class Wire:
         self._parts: Counter[str] = Counter()
         self._looks: int | None = None
         self._kill_after: Point | None = None
+        self._quotas: list[RetryQuota] = []
 
     # -- what is told ------------------------------------------------------------------------------------------
 
@@ -105,8 +107,10 @@ class Wire:
 
     @contextmanager
     def within(self, task: str) -> Iterator[None]:
-        """What happens here is a task's doing."""
+        """What happens here is a task's doing, in a process of its own."""
         self._task = task
+        for quota in self._quotas:
+            quota.release(RetryQuota.INITIAL_CAPACITY)  # it takes no more than it has room for
         try:
             yield
         finally:
@@ -203,6 +207,7 @@ class Wire:
         self._tap_statements(patch)
         self._tap_looks(patch)
         patch.setattr(ExponentialBackoff, "delay_amount", lambda *_: 0)
+        self._tap_quotas(patch)
         _share_contexts(patch)
         _share_user_agents(patch)
 
@@ -224,6 +229,16 @@ class Wire:
         patch.setattr(AwsGenericHook, "get_session", get_session)
         _share_clients(patch)
         patch.setattr(AwsGenericHook, "_get_caller", lambda *_: "Test")
+
+    def _tap_quotas(self, patch: pytest.MonkeyPatch) -> None:
+        """Know of what botocore has left for repeating: each process begins with all of it, and here all are one."""
+        make = RetryQuota.__init__
+
+        def init(quota: RetryQuota, *args: Any, **given: Any) -> None:
+            make(quota, *args, **given)
+            self._quotas.append(quota)
+
+        patch.setattr(RetryQuota, "__init__", init)
 
     def _tap_statements(self, patch: pytest.MonkeyPatch) -> None:
         connect, commit = pymysql.connect, pymysql.connections.Connection.commit

@@ -37,9 +37,9 @@ class Ended:
 
 @pytest.fixture(scope="module")
 def ended(catalogue: Catalogue) -> Ended:
-    """All at the same time: each has an environment of its own."""
+    """All at the same time: each has an environment of its own. What is begun in one second is one release."""
     with catalogue.lasting_restores():
-        runs = {name: catalogue.promote_locked(name) for name in WHAT_A_PERSON_DOES}
+        runs = {name: catalogue.promote(name) for name in WHAT_A_PERSON_DOES}
         for run in runs.values():
             catalogue.reaches(run, "database", "deferred")
         for name, act in WHAT_A_PERSON_DOES.items():
