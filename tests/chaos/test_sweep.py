@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from botocore.retries.quota import RetryQuota
 
 from snaplift.aws.steps import finish, plan, recover
 from tests.chaos.ground import SCENARIOS, Ground, open_ground
@@ -80,6 +81,15 @@ def test_a_run_that_is_struck_again_and_again_goes_on(ground: Ground) -> None:
     trial = attempt(ground, *riders)
     assert (trial.missed, trial.problems) == ([], [])
     assert trial.story.count("AccessDenied") == 2, "deploy's and finish's last error"
+
+
+@pytest.mark.usefixtures("calls")
+def test_each_process_may_repeat_as_often_as_if_none_had_been_before_it(ground: Ground) -> None:
+    """In the sweep all of them are one process, whose clients they share."""
+    for quota in ground.wire.quotas:
+        quota.acquire(quota.available_capacity)
+    with ground.wire.within("plan"):
+        assert {quota.available_capacity for quota in ground.wire.quotas} == {RetryQuota.INITIAL_CAPACITY}
 
 
 def test_s48_what_a_refused_finish_leaves_is_ended_by_the_recovery(ground: Ground) -> None:

@@ -61,7 +61,8 @@ class Wire:
         self._parts: Counter[str] = Counter()
         self._looks: int | None = None
         self._kill_after: Point | None = None
-        self._quotas: list[RetryQuota] = []
+        self.quotas: list[RetryQuota] = []
+        """What botocore has left for repeating, of each client."""
 
     # -- what is told ------------------------------------------------------------------------------------------
 
@@ -109,7 +110,7 @@ class Wire:
     def within(self, task: str) -> Iterator[None]:
         """What happens here is a task's doing, in a process of its own."""
         self._task = task
-        for quota in self._quotas:
+        for quota in self.quotas:
             quota.release(RetryQuota.INITIAL_CAPACITY)  # it takes no more than it has room for
         try:
             yield
@@ -236,7 +237,7 @@ class Wire:
 
         def init(quota: RetryQuota, *args: Any, **given: Any) -> None:
             make(quota, *args, **given)
-            self._quotas.append(quota)
+            self.quotas.append(quota)
 
         patch.setattr(RetryQuota, "__init__", init)
 
