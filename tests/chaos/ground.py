@@ -112,8 +112,8 @@ SCENARIOS: Final = {
         Scenario("tested", BEHIND, ("plan", "snapshot"), release="tested"),
         Scenario("rollback", BACK, _OF_A_ROLLBACK, release="previous"),
         Scenario("rollback-stopped", BACK, ("finish",), release="previous", stop_after="confirm"),
-        Scenario("restored", SERVING, ("database", "activate", "retire"), release="previous"),
-        Scenario("refresh", SERVING, ("mask", "retire"), "masking", source=BEHIND),
+        Scenario("restored", SERVING, ("database", "activate"), release="previous"),
+        Scenario("refresh", SERVING, ("mask",), "masking", source=BEHIND),
     )
 }
 

@@ -7,15 +7,16 @@ import random
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from tests.chaos.points import EVERY_READ, KILLS, REFUSALS, WAIT, Fault, Point
+from tests.chaos.points import EVERY_READ, KILLS, SQL, WAIT, Fault, Point
 
 LONGEST_CHAIN: Final = 20
-"""Refusals of one task in one run, each cleared by a person."""
-TRIES: Final = 4
-"""Errors of one task in one run, a try each, where there are not as many runs as points anyhow: after more of them a
-task gives up."""
+"""Refusals of one task in one run, each cleared by a person, where there are not as many runs as points anyhow."""
+REPEATED: Final = 15
+"""Of calls that botocore repeats, within a try."""
 KILLED_TRIES: Final = 7
-"""And kills, which a task is tried again after as long as it has a try left."""
+"""Of kills, after which a task is tried again as long as it has a try left."""
+TRIES: Final = 4
+"""Of a database's errors, a try each: after more of them a task gives up."""
 
 Run = tuple[Point, ...]
 """Points of one scenario, in the order in which they are struck."""
@@ -61,20 +62,28 @@ def _riders(points: Sequence[Point], runs: int, chance: random.Random) -> list[R
 
     :param runs: those that there are anyhow, and that get further than the task.
     """
-    cleared = [point for point in points if point.fault is Fault.CLEARED]
-    killed = [point for point in points if point.fault in KILLS]
-    failed = [point for point in points if point.fault not in REFUSALS | KILLS]
-    chains = _dealt(cleared, LONGEST_CHAIN)
-    least = _dealt(killed, KILLED_TRIES)
-    found = [*chains, *_dealt(failed, TRIES, runs - len(chains) - len(least))]
-    found += _dealt(killed, KILLED_TRIES, runs - len(found))
+    kinds: dict[int, list[Point]] = {}
+    for point in points:
+        if point.fault is not Fault.DENIED:
+            kinds.setdefault(_most(point), []).append(point)
+    least = {most: max(math.ceil(len(alike) / most), min(len(alike), 2)) for most, alike in kinds.items()}
+    spare = max(0, runs - sum(least.values())) // max(1, len(kinds))
+    found = [run for most, alike in kinds.items() for run in _dealt(alike, min(len(alike), least[most] + spare))]
     chance.shuffle(found)
     return found
 
 
-def _dealt(points: Sequence[Point], most: int, hands: int = 0) -> list[Run]:
-    """So many parts, or more where each would have too many points, which keep their order and are far apart."""
-    hands = max(math.ceil(len(points) / most), min(len(points), hands))
+def _most(point: Point) -> int:
+    """How many of its kind are struck in one task of one run."""
+    if point.fault is Fault.CLEARED:
+        return LONGEST_CHAIN
+    if point.fault in KILLS:
+        return KILLED_TRIES
+    return TRIES if point.call.startswith(f"{SQL}:") else REPEATED
+
+
+def _dealt(points: Sequence[Point], hands: int) -> list[Run]:
+    """So many parts, whose points keep their order and are far apart: no call is struck twice."""
     return [tuple(points[number::hands]) for number in range(hands)]
 
 

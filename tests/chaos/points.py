@@ -16,7 +16,9 @@ EVERY_READ: Final = "every-read"
 WAIT: Final = ".wait"
 """Behind a task's name: what the triggerer does for it."""
 SQL: Final = "sql"
+RENEWAL: Final = "dynamodb:UpdateItem"
 CONNECT, SELECT, COMMIT = "CONNECT", "SELECT", "COMMIT"
+_SQL_READS: Final = frozenset({CONNECT, SELECT, "SET-TRANSACTION", "START-TRANSACTION", "CHECKSUM-TABLE"})
 
 
 class Fault(StrEnum):
@@ -60,7 +62,7 @@ class Call:
         """Whether it changes something."""
         service, _, operation = self.name.partition(":")
         if service == SQL:
-            return operation not in {CONNECT, SELECT}
+            return operation not in _SQL_READS
         return READS.fullmatch(operation) is None
 
     @property
@@ -71,6 +73,11 @@ class Call:
     @property
     def is_sql(self) -> bool:
         return self.name.startswith(f"{SQL}:")
+
+    @property
+    def is_renewal(self) -> bool:
+        """Whether it is what a step begins with, and goes on with after a wait: its lock's lease is made longer."""
+        return self.name == RENEWAL and self.nth == 1
 
     @property
     def numbered(self) -> str:
@@ -123,8 +130,9 @@ EQUIVALENCES: Final = (
     "a read that is throttled or whose reply is lost is repeated by botocore, unseen by the product: all reads of a "
     "task are struck in one run.",
     "of each wait the first look is struck: the others are the same.",
-    "of calls that AWS, or the database, refuses in a task when nothing was written between them, one, chosen by the "
-    "seed, is followed by the abort, for which all is the same after each; the others by a person who clears the task.",
+    "of calls that AWS, or the database, refuses in a task when nothing but the lock's lease was written between them, "
+    "one, chosen by the seed, is followed by the abort, for which all is the same after each; the others by a person "
+    "who clears the task.",
     "what is refused in finish is followed by fleet.recover or by a clear: half of it by each, by the seed.",
     "a statement's connection is not repeated by a library: throttled, lost and denied are errors that the step sees.",
 )
@@ -152,7 +160,7 @@ def _uncleared(calls: Sequence[Call], chance: random.Random) -> set[Call]:
     for call in calls:
         # What a service and a database refuse are errors of two kinds.
         alike.setdefault((call.task, SQL * call.is_sql, writes.get(call.task, 0)), []).append(call)
-        writes[call.task] = writes.get(call.task, 0) + call.writes
+        writes[call.task] = writes.get(call.task, 0) + (call.writes and not call.is_renewal)
     return {chance.choice(same) for same in alike.values() if not _ends(same[0].task) or chance.random() < HALF}
 
 

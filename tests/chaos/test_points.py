@@ -62,6 +62,13 @@ def test_of_calls_with_nothing_written_between_them_one_is_followed_by_the_abort
     assert aborted == set(alike)
 
 
+def test_that_a_lease_is_made_longer_and_a_transaction_that_reads_leave_all_as_it_was() -> None:
+    renewal, select = Call("smoke", "dynamodb:UpdateItem", 1), Call("smoke", "rds:DescribeDBInstances", 1)
+    assert Fault.KILLED_AFTER in found(renewal)[str(renewal)]
+    assert [faults[-1] for faults in found(select, renewal, READ).values()].count(Fault.DENIED) == 2
+    assert Fault.KILLED_AFTER not in found(began := Call("smoke", "sql:START-TRANSACTION", 1))[str(began)]
+
+
 def test_what_is_refused_in_finish_is_left_to_the_recovery_or_cleared() -> None:
     calls = [Call("finish", "ssm:PutParameter", number) for number in range(1, 101)]
     faults = [point.fault for point in points("check-fails", calls, 7) if point.fault in REFUSALS]
@@ -116,12 +123,16 @@ def test_a_seed_gives_the_same_runs() -> None:
     assert grouped(EVERYTHING, 7) != grouped(EVERYTHING, 8)
 
 
-def test_where_runs_are_few_one_is_struck_at_several_calls_of_a_task_in_their_order() -> None:
-    calls = [Call("finish", f"ecs:Stop{number}", 1) for number in range(10)]
+@pytest.mark.parametrize(("name", "killed", "failed"), [("ecs:Stop", 7, 10), ("sql:DROP-USER", 7, 4)])
+def test_where_runs_are_few_one_is_struck_at_several_calls_of_a_task_in_their_order(
+    name: str, killed: int, failed: int
+) -> None:
+    """No more than after which the task would give up: what botocore repeats fails no task, an error of SQL does."""
+    calls = [Call("finish", name, number) for number in range(1, 11)]
     found = [point for point in points("check-fails", calls, 7) if point.fault not in REFUSALS]
     runs = grouped(found, 7)
     kills = [sum(point.fault in KILLS for point in run) for run in runs]
-    assert max(kills) == 7
-    assert max(len(run) - killed for run, killed in zip(runs, kills, strict=True)) == 4
+    assert max(kills) == killed
+    assert max(len(run) - killed for run, killed in zip(runs, kills, strict=True)) == failed
     assert all(list(run) == sorted(run, key=found.index) for run in runs)
     assert all(len({point.call for point in run}) == len(run) for run in runs)
