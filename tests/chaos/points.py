@@ -40,7 +40,7 @@ class Fault(StrEnum):
 
 KILLS: Final = frozenset({Fault.KILLED_BEFORE, Fault.KILLED_AFTER})
 REFUSALS: Final = frozenset({Fault.DENIED, Fault.CLEARED})
-TEARDOWN: Final = "finish"
+LOCK, TEARDOWN = "lock", "finish"
 
 
 @dataclass(frozen=True)
@@ -76,8 +76,11 @@ class Call:
 
     @property
     def is_renewal(self) -> bool:
-        """Whether it is what a step begins with, and goes on with after a wait: its lock's lease is made longer."""
-        return self.name == RENEWAL and self.nth == 1
+        """Whether it is what a step begins with, and goes on with after a wait: its lock's lease is made longer.
+
+        The step that takes the lock, and the one that gives it back, write more there than a lease.
+        """
+        return self.name == RENEWAL and self.nth == 1 and self.task.removesuffix(WAIT) not in {LOCK, TEARDOWN}
 
     @property
     def numbered(self) -> str:

@@ -63,9 +63,13 @@ def test_of_calls_with_nothing_written_between_them_one_is_followed_by_the_abort
 
 
 def test_that_a_lease_is_made_longer_and_a_transaction_that_reads_leave_all_as_it_was() -> None:
-    renewal, select = Call("smoke", "dynamodb:UpdateItem", 1), Call("smoke", "rds:DescribeDBInstances", 1)
+    renewal, again = (Call("smoke", "dynamodb:UpdateItem", number) for number in (1, 2))
+    look = Call("smoke", "rds:DescribeDBInstances", 1)
     assert Fault.KILLED_AFTER in found(renewal)[str(renewal)]
-    assert [faults[-1] for faults in found(select, renewal, READ).values()].count(Fault.DENIED) == 2
+    assert [faults[-1] for faults in found(renewal, look).values()].count(Fault.DENIED) == 1
+    assert [faults[-1] for faults in found(again, look).values()].count(Fault.DENIED) == 2, "it wrote something else"
+    taken, holds = Call("lock", "dynamodb:UpdateItem", 1), Call("lock", "dynamodb:GetItem", 1)
+    assert [faults[-1] for faults in found(taken, holds).values()].count(Fault.DENIED) == 2, "the lock is taken"
     assert Fault.KILLED_AFTER not in found(began := Call("smoke", "sql:START-TRANSACTION", 1))[str(began)]
 
 

@@ -110,12 +110,17 @@ def test_one_that_ended_by_itself_is_named_with_the_end_of_its_log(programs: Pro
         programs.check()
 
 
+def kill_one_that_leaves_a_child(programs: Programs, name: str) -> int:
+    """Which has renamed itself, and so lost its mark: as an idle worker of Airflow's scheduler does."""
+    start(programs, name, "env", "-i", "bash", "-c", "sleep 600 & echo $!; wait")
+    wait_until_it_wrote(programs, name)
+    child = int(programs.log(name).read_text())
+    programs.kill(name)
+    return child
+
+
 def test_what_a_killed_program_left_is_ended_though_another_runs_under_its_name(programs: Programs) -> None:
-    """It has renamed itself, and so lost its mark: as an idle worker of Airflow's scheduler does."""
-    start(programs, "parent", "env", "-i", "bash", "-c", "sleep 600 & echo $!; wait")
-    wait_until_it_wrote(programs, "parent")
-    child = int(programs.log("parent").read_text())
-    programs.kill("parent")
+    child = kill_one_that_leaves_a_child(programs, "parent")
     start(programs, "parent", "sleep", "600")
     programs.check()
     assert lives(child)
@@ -125,10 +130,7 @@ def test_what_a_killed_program_left_is_ended_though_another_runs_under_its_name(
 
 
 def test_what_a_killed_program_left_is_ended_with_all_others(programs: Programs) -> None:
-    start(programs, "parent", "env", "-i", "bash", "-c", "sleep 600 & echo $!; wait")
-    wait_until_it_wrote(programs, "parent")
-    child = int(programs.log("parent").read_text())
-    programs.kill("parent")
+    child = kill_one_that_leaves_a_child(programs, "parent")
     programs.stop_all(grace=5)
     assert not lives(child)
 
